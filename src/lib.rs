@@ -2,3 +2,5 @@
 //! through it one host at a time.
 
 pub mod config;
+pub mod event;
+pub mod provider;
