@@ -29,7 +29,8 @@ impl Render for Json {
 }
 
 /// JSON with an escape for the characters that steer a terminal and that JSON itself would leave as they are. They
-/// occur in strings only, so the value stays the same.
+/// occur in strings only, so the value stays the same. So does `##[`, which the runner of GitHub Actions takes for a
+/// command wherever it finds it.
 pub(super) fn escape(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for character in json.chars() {
@@ -40,7 +41,7 @@ pub(super) fn escape(json: &str) -> String {
             out.push(character);
         }
     }
-    out
+    out.replace("##[", "#\\u0023[")
 }
 
 #[cfg(test)]
@@ -112,10 +113,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_comes_back_exactly_and_steers_nothing(message in any::<String>()) {
+        fn any_text_comes_back_exactly_and_steers_nothing(text in any::<String>()) {
+            let message = text + "###[add-mask]\u{9b}";
             let line = Json.render(Duration::ZERO, &Event::Warning { message: message.clone() });
             let json = line.strip_suffix('\n').expect("a line");
-            prop_assert!(!json.contains(steers_terminal));
+            prop_assert!(!json.contains(steers_terminal) && !json.contains("##["));
             let value: serde_json::Value = serde_json::from_str(json).expect("JSON");
             prop_assert_eq!(value["message"].as_str(), Some(message.as_str()));
         }
