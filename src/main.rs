@@ -1,1 +1,3 @@
+//! The `fleet` command.
+
 fn main() {}
