@@ -24,6 +24,16 @@ pub enum ProviderError {
         /// The provider's own words.
         message: String,
     },
+    /// A host could not be launched.
+    #[error("host {host} was not launched: {source}{}", also(.existing))]
+    Launch {
+        /// The first host that failed.
+        host: String,
+        /// Hosts of the same launch that exist all the same.
+        existing: Vec<String>,
+        /// What went wrong.
+        source: Box<ProviderError>,
+    },
     /// A host does not answer.
     #[error("host {host} cannot be reached: {message}")]
     Unreachable {
@@ -51,6 +61,13 @@ pub enum ProviderError {
     /// A local file could not be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+fn also(existing: &[String]) -> String {
+    if existing.is_empty() {
+        return String::new();
+    }
+    format!("\n  launched all the same: {}; the same command again adopts them", existing.join(", "))
 }
 
 impl ProviderError {

@@ -1,0 +1,4 @@
+//! The local provider against a real Docker engine. It fails, rather than skip, where none answers.
+
+mod fixture;
+mod hosts;
