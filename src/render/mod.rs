@@ -132,6 +132,16 @@ pub fn render_group(input: &Input<'_>) -> Result<GroupRelease, RenderError> {
     Ok(GroupRelease { record, ignition })
 }
 
+/// Reads a configuration back through the types of the Ignition specification.
+///
+/// # Errors
+/// What the specification does not allow.
+pub fn check(ignition: &Value) -> Result<(), String> {
+    ignition_config::Config::parse_slice(butane::to_canonical_json(ignition, false).as_bytes())
+        .map(drop)
+        .map_err(|e| e.to_string())
+}
+
 /// The name of the unit that runs a service.
 pub fn unit_name(service: &str) -> String {
     format!("{UNIT_PREFIX}{service}.service")

@@ -9,6 +9,7 @@ pub mod error;
 pub mod health;
 pub mod phase;
 pub mod plan;
+pub mod rows;
 pub mod scale;
 
 pub use error::RollError;

@@ -19,6 +19,14 @@ pub struct Current {
     pub counts: BTreeMap<String, CountChoice>,
 }
 
+impl Current {
+    /// The count in force of a group whose count in `fleet.yaml` is `configured`.
+    pub fn count(&self, group: &str, configured: u32) -> u32 {
+        let choice = self.counts.get(group).filter(|choice| choice.configured == configured);
+        choice.map_or(configured, |choice| choice.count)
+    }
+}
+
 /// A host count that was given on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountChoice {
@@ -105,6 +113,13 @@ mod tests {
 
     fn release_of(os: &str) -> Release {
         Release { groups: BTreeMap::new(), images: BTreeMap::new(), os: os.into() }
+    }
+
+    #[test]
+    fn a_given_count_holds_until_the_configured_one_changes() {
+        let counts = BTreeMap::from([("web".to_owned(), CountChoice { configured: 3, count: 5 })]);
+        let current = Current { release: 1, counts };
+        assert_eq!((current.count("web", 3), current.count("web", 4), current.count("redis", 1)), (5, 4, 1));
     }
 
     #[tokio::test]
