@@ -1,1 +1,3 @@
 //! fleet
+
+pub mod yaml;
