@@ -2,3 +2,4 @@
 //! through it one host at a time.
 
 pub mod config;
+pub mod yaml;
