@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::error::{Error, INTERRUPTED, UNEXPECTED};
+use crate::report::clean::clean_lines;
 
 mod context;
 mod down;
@@ -165,7 +166,7 @@ fn print(text: &str) -> Result<(), Error> {
 
 /// Writes an error to standard error.
 fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "error: {}", crate::report::clean::clean_lines(text));
+    say("error", text);
 }
 
 /// Writes a question to standard error.
@@ -175,6 +176,11 @@ fn ask(text: &str) {
 }
 
 /// Writes a warning to standard error.
-fn complain_mildly(text: &str) {
-    let _ = writeln!(std::io::stderr(), "warning: {}", crate::report::clean::clean_lines(text));
+fn warn(text: &str) {
+    say("warning", text);
+}
+
+fn say(severity: &str, text: &str) {
+    let text: Vec<_> = clean_lines(text).collect();
+    let _ = writeln!(std::io::stderr(), "{severity}: {}", text.join("\n"));
 }

@@ -17,7 +17,7 @@ impl Validate {
     pub(super) async fn run(self, global: &Global) -> Result<u8, Error> {
         let project = Project::load(global)?;
         for warning in &project.loaded.warnings {
-            super::complain_mildly(&warning.to_string());
+            super::warn(&warning.to_string());
         }
         let release =
             assemble(&project.sources(), None, &BTreeMap::new(), Refresh::Missing, &AsWritten).await?;

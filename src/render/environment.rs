@@ -13,7 +13,7 @@ const RESERVED_PREFIXES: [&str; 4] = ["LD_", "DOCKER_", "BASH", "GODEBUG"];
 
 /// The environment of one service, split by the way that it travels.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Environment {
+pub(super) struct Environment {
     /// Text of Docker's env-file: `NAME=VALUE` lines, taken as they are.
     pub file: Option<String>,
     /// Text of a shell file that exports what an env-file cannot hold.
@@ -26,7 +26,7 @@ pub struct Environment {
 ///
 /// # Errors
 /// When a value that only the shell file can hold has a name that no shell variable may have.
-pub fn split(service: &str, environment: &BTreeMap<String, String>) -> Result<Environment, RenderError> {
+pub(super) fn split(service: &str, environment: &BTreeMap<String, String>) -> Result<Environment, RenderError> {
     let mut file = String::new();
     let mut script = String::new();
     let mut exported = Vec::new();

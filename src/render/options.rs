@@ -3,7 +3,7 @@
 use crate::config::model::{HealthTest, Healthcheck, Mount, MountSource, Port, Protocol, Service};
 
 /// The options of `docker run` for a service, grouped so that a reader sees one setting a line.
-pub fn docker_options(name: &str, service: &Service) -> Vec<Vec<String>> {
+pub(super) fn docker_options(name: &str, service: &Service) -> Vec<Vec<String>> {
     let mut options = Options::default();
     options.pair("--name", name);
     options.flag("--rm");
@@ -48,7 +48,7 @@ pub fn docker_options(name: &str, service: &Service) -> Vec<Vec<String>> {
 }
 
 /// What follows the image: `docker run --entrypoint` takes the program alone, so its arguments come first here.
-pub fn docker_command(service: &Service) -> Vec<String> {
+pub(super) fn docker_command(service: &Service) -> Vec<String> {
     let entrypoint = service.entrypoint.iter().flatten().skip(1);
     entrypoint.chain(service.command.iter().flatten()).cloned().collect()
 }

@@ -13,7 +13,7 @@ pub mod clean;
 mod github;
 mod json;
 mod live;
-mod mode;
+pub mod mode;
 mod plain;
 #[cfg(test)]
 mod samples;
