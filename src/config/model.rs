@@ -85,6 +85,9 @@ pub struct Service {
     pub healthcheck: Option<Healthcheck>,
     /// When systemd starts the container again.
     pub restart: Restart,
+    /// With [`Restart::OnFailure`]: how often it is started again before it stays down (`on-failure:3`); for ever
+    /// when absent.
+    pub restart_limit: Option<u32>,
     /// How long the container may take to stop before it is killed. Compose's default: 10 s.
     pub stop_grace_period: Duration,
     /// The signal that asks the container to stop; the image's own when absent.
