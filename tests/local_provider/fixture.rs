@@ -146,7 +146,8 @@ fn ignition() -> String {
          ExecStart=/usr/bin/socat TCP-LISTEN:{APP_PORT},fork,reuseaddr SYSTEM:/etc/answer\nRestart=always\n\
          [Install]\nWantedBy=multi-user.target\n"
     );
-    let answer = "#!/bin/sh\nread line\nname=$(hostname)\n\
+    // All of the request is read: what is left unread would reset the connection.
+    let answer = "#!/bin/sh\nend=$(printf '\\r')\nwhile read -r line && [ \"$line\" != \"$end\" ]; do :; done\nname=$(hostname)\n\
                   printf 'HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\nConnection: close\\r\\n\\r\\n%s' ${#name} $name\n";
     serde_json::json!({
         "ignition": {"version": "3.3.0"},

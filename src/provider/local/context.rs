@@ -33,6 +33,15 @@ pub(super) const HOST: Context = Context {
     ),
 };
 
+/// The image of the load balancer.
+pub(super) const BALANCER: Context = Context {
+    repository: "fleet-haproxy",
+    title: "the load balancer's image",
+    files: entries!("haproxy":
+        "Dockerfile" 0o644,
+    ),
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +64,6 @@ mod tests {
     #[test]
     fn every_file_of_the_folders_is_in_the_context() {
         assert_complete(&HOST, "image");
+        assert_complete(&BALANCER, "haproxy");
     }
 }

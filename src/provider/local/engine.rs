@@ -16,8 +16,12 @@ const REQUEST_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Connects to the engine that `DOCKER_HOST` names, or to the one of this machine, and agrees on a version.
 pub(super) async fn connect() -> Result<Docker> {
-    let docker = client().map_err(unreachable)?.with_timeout(REQUEST_DEADLINE);
-    let docker = docker.negotiate_version().await.map_err(unreachable)?;
+    connect_to(std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()).as_deref()).await
+}
+
+async fn connect_to(host: Option<&str>) -> Result<Docker> {
+    let docker = client(host).map_err(|error| unreachable(host, &error))?.with_timeout(REQUEST_DEADLINE);
+    let docker = docker.negotiate_version().await.map_err(|error| unreachable(host, &error))?;
     let version = docker.client_version();
     if (version.major_version, version.minor_version) < OLDEST_API {
         return Err(ProviderError::Precondition {
@@ -28,23 +32,21 @@ pub(super) async fn connect() -> Result<Docker> {
     Ok(docker)
 }
 
-fn client() -> std::result::Result<Docker, Error> {
-    match Docker::connect_with_defaults() {
-        // Docker Desktop and its like keep the socket in the user's home.
-        Err(Error::SocketNotFoundError(missing)) if std::env::var_os("DOCKER_HOST").is_none() => {
-            let home = std::env::var("HOME").unwrap_or_default();
-            let socket = format!("unix://{home}/.docker/run/docker.sock");
-            Docker::connect_with_unix(&socket, REQUEST_DEADLINE.as_secs(), API_DEFAULT_VERSION)
-                .map_err(|_| Error::SocketNotFoundError(missing))
-        }
-        other => other,
+fn client(host: Option<&str>) -> std::result::Result<Docker, Error> {
+    if let Some(host) = host {
+        return Docker::connect_with_host(host);
     }
+    Docker::connect_with_local_defaults().or_else(|error| {
+        // Docker Desktop and its like keep the socket in the user's home.
+        let home = std::env::var("HOME").unwrap_or_default();
+        let socket = format!("unix://{home}/.docker/run/docker.sock");
+        Docker::connect_with_unix(&socket, REQUEST_DEADLINE.as_secs(), API_DEFAULT_VERSION).map_err(|_| error)
+    })
 }
 
-fn unreachable(error: Error) -> ProviderError {
-    let place =
-        std::env::var("DOCKER_HOST").map(|host| format!(" at DOCKER_HOST={host}")).unwrap_or_default();
-    let fix = match (&error, io_kind(&error)) {
+fn unreachable(host: Option<&str>, error: &Error) -> ProviderError {
+    let place = host.map(|host| format!(" at DOCKER_HOST={host}")).unwrap_or_default();
+    let fix = match (error, io_kind(error)) {
         (Error::UnsupportedURISchemeError { .. }, _) => {
             "DOCKER_HOST must start with unix://, tcp:// or http://; for ssh, forward the engine's socket"
         }
@@ -54,13 +56,14 @@ fn unreachable(error: Error) -> ProviderError {
         (_, Some(ErrorKind::ConnectionRefused)) => {
             "it is installed but does not run: `sudo systemctl start docker`, or start Docker Desktop"
         }
+        _ if host.is_some() => "start the engine there, or unset DOCKER_HOST to use the one of this machine",
         _ => {
             "install one and start it: `sudo apt-get install docker.io` on Debian and Ubuntu, Docker Desktop \
              elsewhere; scripts/quickstart does it where it can"
         }
     };
     ProviderError::Precondition {
-        what: format!("no Docker engine answers{place}: {}", words(&error)),
+        what: format!("no Docker engine answers{place}: {}", words(error)),
         fix: fix.to_owned(),
     }
 }
@@ -115,5 +118,32 @@ fn status(error: &Error) -> Option<u16> {
     match error {
         Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn refusal(host: &str) -> String {
+        connect_to(Some(host)).await.map(drop).unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn where_no_engine_answers_the_error_says_what_to_do() {
+        let missing = refusal("unix:///nonexistent/docker.sock").await;
+        assert!(missing.contains("DOCKER_HOST=unix:///nonexistent/docker.sock"), "{missing}");
+        assert!(missing.contains("unset DOCKER_HOST"), "{missing}");
+        let ssh = refusal("ssh://somewhere").await;
+        assert!(ssh.contains("must start with unix://"), "{ssh}");
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_is_installed_but_stopped_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("docker.sock");
+        drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+        let stopped = refusal(&format!("unix://{}", socket.display())).await;
+        assert!(stopped.contains("systemctl start docker"), "{stopped}");
     }
 }

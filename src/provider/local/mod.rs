@@ -8,27 +8,35 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use bollard::Docker;
-use bollard::query_parameters::LogsOptionsBuilder;
-use futures_util::TryStreamExt;
 use futures_util::future::{join_all, try_join_all};
 use tokio::sync::OnceCell;
 
 use crate::config::model::Config;
 use crate::event::{Event, Events};
-use crate::provider::{Host, Launch, Provider, ProviderError, Result};
+use crate::provider::{Host, Launch, LoadBalancer, Provider, ProviderError, Result};
 
 mod archive;
+mod balanced;
+mod balancer;
+mod balancer_container;
 mod cgroup;
+mod console;
 mod context;
 mod engine;
+mod exec;
 mod first_boot;
+mod haproxy_config;
 mod host;
 mod image;
 mod list;
 mod names;
 mod network;
 mod registry;
+mod runtime;
+mod server_state;
 
+use balanced::Balanced;
+use balancer::{Balancer, NoBalancer};
 use cgroup::Cgroup;
 use host::Launched;
 use names::Names;
@@ -39,6 +47,8 @@ pub struct LocalProvider {
     names: Names,
     ssh_public_key: String,
     registry_ports: Vec<u16>,
+    port: u16,
+    balanced: Option<Balanced>,
     // Asked for at the first launch only: the engine takes its time to describe itself.
     cgroup: OnceCell<Cgroup>,
 }
@@ -55,8 +65,37 @@ impl LocalProvider {
             names: Names::new(&config.name),
             ssh_public_key,
             registry_ports: registry::ports(config),
+            port: config.local.port,
+            balanced: Balanced::of(config),
             cgroup: OnceCell::new(),
         })
+    }
+
+    /// The fleet's load balancer: HAProxy on the groups that run the service of `health.http` (without that, the
+    /// first service with a TCP port). Where no service can be reached from outside its host, one that does
+    /// nothing, has no members and no URL.
+    pub fn balancer(&self) -> Box<dyn LoadBalancer> {
+        match &self.balanced {
+            Some(balanced) => Box::new(Balancer::new(
+                self.docker.clone(),
+                self.names.balancer(),
+                self.port,
+                balanced.clone(),
+            )),
+            None => Box::new(NoBalancer),
+        }
+    }
+
+    /// Makes the registry of an image reachable from hosts as the image's name says, now and after each start. Needed
+    /// only when the registry is on this machine's loopback address and the hosts were launched without knowing of
+    /// it; otherwise nothing happens.
+    ///
+    /// # Errors
+    /// When a host does not run, or cannot forward the port.
+    pub async fn ensure_registry(&self, hosts: &[Host], image: &str) -> Result<()> {
+        let Some(port) = registry::port(image) else { return Ok(()) };
+        let hosts = self.still_ours(hosts).await?;
+        try_join_all(hosts.iter().map(|known| registry::forward(&self.docker, known, port))).await.map(drop)
     }
 
     async fn cgroup(&self) -> Result<Cgroup> {
@@ -71,11 +110,15 @@ impl LocalProvider {
 #[async_trait]
 impl Provider for LocalProvider {
     async fn prepare(&self, events: &dyn Events) -> Result<()> {
-        let (_, ()) = tokio::try_join!(
+        let mut images = vec![&context::HOST];
+        images.extend(self.balanced.as_ref().map(|_| &context::BALANCER));
+        tokio::try_join!(
             network::ensure(&self.docker, &self.names),
-            image::ensure(&self.docker, &[&context::HOST], events),
+            image::ensure(&self.docker, &images, events),
         )?;
-        Ok(())
+        let Some(balanced) = &self.balanced else { return Ok(()) };
+        let image = context::BALANCER.reference();
+        balancer_container::ensure(&self.docker, &self.names, &image, self.port, balanced).await
     }
 
     async fn list(&self) -> Result<Vec<Host>> {
@@ -138,20 +181,12 @@ impl Provider for LocalProvider {
                 fix: "terminate them first: fleet down".to_owned(),
             });
         }
+        balancer_container::teardown(&self.docker, &self.names).await?;
         network::remove(&self.docker, &self.names).await
     }
 
     async fn console(&self, host: &Host, lines: usize) -> Result<Vec<String>> {
-        let options =
-            LogsOptionsBuilder::default().stdout(true).stderr(true).tail(&lines.to_string()).build();
-        let output: Vec<_> = self
-            .docker
-            .logs(&host.id, Some(options))
-            .try_collect()
-            .await
-            .map_err(|error| engine::failed(format!("read the console of {}", host.name), &error))?;
-        let text: Vec<u8> = output.into_iter().flat_map(|part| part.into_bytes().to_vec()).collect();
-        Ok(console_lines(&String::from_utf8_lossy(&text)))
+        console::tail(&self.docker, &host.id, lines).await
     }
 }
 
@@ -160,36 +195,5 @@ impl LocalProvider {
     async fn still_ours<'a>(&self, hosts: &'a [Host]) -> Result<Vec<&'a Host>> {
         let ids: BTreeSet<_> = list::ids(&self.docker, &self.names).await?.into_iter().collect();
         Ok(hosts.iter().filter(|host| ids.contains(&host.id)).collect())
-    }
-}
-
-/// The lines of a terminal's output without its colours and cursor movements.
-fn console_lines(text: &str) -> Vec<String> {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text.chars();
-    while let Some(char) = rest.next() {
-        match char {
-            '\x1b' => {
-                // A sequence is `ESC [`, parameters, one letter; anything else is `ESC` and one character.
-                if rest.next() == Some('[') {
-                    rest.by_ref().find(char::is_ascii_alphabetic);
-                }
-            }
-            '\r' => {}
-            other => plain.push(other),
-        }
-    }
-    plain.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(str::to_owned).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_console_is_plain_text() {
-        let text =
-            "fleet-host: hello\r\n\r\n[\x1b[0;32m  OK  \x1b[0m] Started \x1b[0;1;39mdocker\x1b[0m.\r\n";
-        assert_eq!(console_lines(text), ["fleet-host: hello", "[  OK  ] Started docker."]);
     }
 }

@@ -15,6 +15,7 @@ const NUMBER: &str = "fleet.number";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Host,
+    Balancer,
     Network,
 }
 
@@ -22,6 +23,7 @@ impl Role {
     const fn word(self) -> &'static str {
         match self {
             Self::Host => "host",
+            Self::Balancer => "lb",
             Self::Network => "network",
         }
     }
@@ -44,6 +46,10 @@ impl Names {
 
     pub(super) fn network(&self) -> String {
         format!("fleet-{}", self.fleet)
+    }
+
+    pub(super) fn balancer(&self) -> String {
+        format!("fleet-{}-lb", self.fleet)
     }
 
     /// The labels of an object that all hosts share.
@@ -98,6 +104,7 @@ mod tests {
     fn names_follow_the_fleet() {
         let names = Names::new("tasks");
         assert_eq!(names.network(), "fleet-tasks");
+        assert_eq!(names.balancer(), "fleet-tasks-lb");
         assert_eq!(container("tasks-1"), "fleet-tasks-1");
     }
 
@@ -115,7 +122,7 @@ mod tests {
     fn only_labels_of_this_fleet_and_role_are_owned() {
         let names = Names::new("tasks");
         assert!(names.owns(Role::Host, Some(&names.host_labels("tasks-1", "default"))));
-        assert!(!names.owns(Role::Network, Some(&names.host_labels("tasks-1", "default"))));
+        assert!(!names.owns(Role::Balancer, Some(&names.host_labels("tasks-1", "default"))));
         assert!(!names.owns(Role::Host, Some(&Names::new("task").host_labels("tasks-1", "default"))));
         assert!(!names.owns(Role::Host, None));
     }
