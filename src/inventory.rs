@@ -23,7 +23,12 @@ pub trait Probe: Send + Sync {
     ///
     /// # Errors
     /// When the host cannot be reached within the deadline.
-    async fn look(&self, host: &Host, http: Option<&Ask>, deadline: Duration) -> Result<HostReport, ProviderError>;
+    async fn look(
+        &self,
+        host: &Host,
+        http: Option<&Ask>,
+        deadline: Duration,
+    ) -> Result<HostReport, ProviderError>;
 }
 
 /// The request of a look.

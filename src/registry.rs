@@ -45,9 +45,8 @@ pub struct OciRegistry;
 #[async_trait]
 impl Registry for OciRegistry {
     async fn pin(&self, image: &str) -> Result<String, ResolveError> {
-        let reference: Reference = image.parse().map_err(|e: oci_client::ParseError| ResolveError::Invalid {
-            image: image.to_owned(),
-            reason: e.to_string(),
+        let reference: Reference = image.parse().map_err(|e: oci_client::ParseError| {
+            ResolveError::Invalid { image: image.to_owned(), reason: e.to_string() }
         })?;
         if reference.digest().is_some() {
             return Ok(image.to_owned());
@@ -60,9 +59,10 @@ impl Registry for OciRegistry {
             read_timeout: Some(std::time::Duration::from_secs(30)),
             ..ClientConfig::default()
         });
-        let digest = client.fetch_manifest_digest(&reference, &credentials(&registry)).await.map_err(|error| {
-            ResolveError::Refused { image: image.to_owned(), registry, answer: chain(&error) }
-        })?;
+        let digest =
+            client.fetch_manifest_digest(&reference, &credentials(&registry)).await.map_err(|error| {
+                ResolveError::Refused { image: image.to_owned(), registry, answer: chain(&error) }
+            })?;
         Ok(format!("{}@{digest}", repository(image)))
     }
 }

@@ -23,7 +23,9 @@ pub enum StoreError {
     #[error("state folder: {0}")]
     Io(#[from] std::io::Error),
     /// An object is not what this version of fleet writes.
-    #[error("state object {key} cannot be read: {reason}\n  it was written by another version of fleet, or damaged")]
+    #[error(
+        "state object {key} cannot be read: {reason}\n  it was written by another version of fleet, or damaged"
+    )]
     Unreadable {
         /// Which object.
         key: String,

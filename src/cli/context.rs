@@ -41,7 +41,10 @@ impl Project {
             Some("local") => loaded.config.provider = ProviderKind::Local,
             Some("aws") => loaded.config.provider = ProviderKind::Aws,
             Some(other) => {
-                return Err(Error::precondition(format!("there is no provider `{other}`"), "use local or aws"));
+                return Err(Error::precondition(
+                    format!("there is no provider `{other}`"),
+                    "use local or aws",
+                ));
             }
         }
         let mut templates = Templates::default();
@@ -106,7 +109,7 @@ impl Context {
         let (private, public) = key::ensure(&state.join("ssh")).await?;
         let channel = Arc::new(Ssh::new(&private, &state.join("ssh"))?);
         let provider = LocalProvider::connect(project.config(), public).await?;
-        let balancer = provider.balancer(project.config());
+        let balancer = provider.balancer();
         let probe = ChannelProbe::new(channel.clone());
         let json = global.output == OutputForm::Json;
         let events = reporter(Mode::of_this_process(json));
@@ -148,7 +151,10 @@ impl Context {
         let hosts = self.provider.list().await?;
         let names: Vec<String> = hosts.iter().map(|h| h.name.clone()).collect();
         hosts.into_iter().find(|h| h.name == name).ok_or_else(|| {
-            Error::precondition(format!("there is no host {name}"), format!("the hosts are: {}", names.join(", ")))
+            Error::precondition(
+                format!("there is no host {name}"),
+                format!("the hosts are: {}", names.join(", ")),
+            )
         })
     }
 
@@ -186,7 +192,8 @@ impl Context {
         if global.yes {
             return Ok(());
         }
-        let refused = || Error::precondition(format!("{what}: not confirmed"), "add --yes to go on without asking");
+        let refused =
+            || Error::precondition(format!("{what}: not confirmed"), "add --yes to go on without asking");
         if !std::io::stdin().is_terminal() {
             return Err(refused());
         }

@@ -21,7 +21,8 @@ impl Down {
         let hosts = context.provider.list().await?;
         if !hosts.is_empty() {
             let name = &context.config().name;
-            context.confirm(global, &format!("remove all {} hosts of {name} with their data", hosts.len()))?;
+            context
+                .confirm(global, &format!("remove all {} hosts of {name} with their data", hosts.len()))?;
         }
         let end = context.engine().down().await?;
         // What was in force went with the hosts; the history stays.

@@ -28,7 +28,10 @@ impl Exec {
         let context = Context::new(global).await?;
         let hosts = context.hosts_of(&self.service, self.host.as_deref()).await?;
         let Some(host) = hosts.first() else {
-            return Err(Error::precondition(format!("no host runs {}", self.service), "start the fleet: fleet up"));
+            return Err(Error::precondition(
+                format!("no host runs {}", self.service),
+                "start the fleet: fleet up",
+            ));
         };
         let tty = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
         let words: Vec<String> = self.command.iter().map(|word| shell_word(word)).collect();

@@ -45,7 +45,10 @@ impl Init {
         let mut options = fs_err::OpenOptions::new();
         let mut file = options.write(true).create_new(true).open(&global.file).map_err(|error| {
             if error.kind() == std::io::ErrorKind::AlreadyExists {
-                Error::precondition(format!("{} exists already", global.file.display()), "edit it, or remove it first")
+                Error::precondition(
+                    format!("{} exists already", global.file.display()),
+                    "edit it, or remove it first",
+                )
             } else {
                 error.into()
             }

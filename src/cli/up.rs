@@ -9,11 +9,11 @@ use super::Global;
 use super::context::Context;
 use crate::error::Error;
 use crate::event::Event;
+use crate::provider::Provider as _;
 use crate::release::Release;
 use crate::rollout::assemble::{AsWritten, Refresh, assemble};
 use crate::rollout::error::Verdict;
 use crate::rollout::scale::scale;
-use crate::provider::Provider as _;
 use crate::store::history::{self, CountChoice, Current};
 
 /// Create or adopt hosts until the fleet matches.
@@ -40,7 +40,8 @@ impl Up {
             let surplus = scale(&context.config().name, &counts, &context.provider.list().await?).remove;
             if !surplus.is_empty() {
                 let names: Vec<String> = surplus.into_iter().map(|h| h.name).collect();
-                context.confirm(global, &format!("fleet.yaml has no place for {}: remove", names.join(", ")))?;
+                context
+                    .confirm(global, &format!("fleet.yaml has no place for {}: remove", names.join(", ")))?;
             }
         }
         history::set_current(&context.store, &current).await?;
@@ -80,7 +81,8 @@ async fn release(context: &Context, current: &mut Current) -> Result<Release, Er
         let none = BTreeMap::new();
         let candidate = assemble(&sources, Some(known), &none, Refresh::Missing, &AsWritten).await?;
         if candidate.id() != known.id() {
-            let message = "fleet.yaml differs from the release in force; `fleet roll` brings it to the hosts".to_owned();
+            let message = "fleet.yaml differs from the release in force; `fleet roll` brings it to the hosts"
+                .to_owned();
             context.events.emit(Event::Warning { message });
         }
         return Ok(known.clone());

@@ -23,7 +23,10 @@ impl Validate {
             assemble(&project.sources(), None, &BTreeMap::new(), Refresh::Missing, &AsWritten).await?;
         for (group, rendered) in &release.groups {
             crate::render::check(&rendered.ignition).map_err(|reason| {
-                Error::precondition(format!("the Ignition of group {group} is not valid: {reason}"), "mend the Butane")
+                Error::precondition(
+                    format!("the Ignition of group {group} is not valid: {reason}"),
+                    "mend the Butane",
+                )
             })?;
         }
         let config = project.config();

@@ -101,7 +101,8 @@ fn services(units: &str, mut containers: BTreeMap<String, ContainerState>) -> BT
     units
         .split("\n\n")
         .filter_map(|block| {
-            let fields: BTreeMap<&str, &str> = block.lines().filter_map(|line| line.split_once('=')).collect();
+            let fields: BTreeMap<&str, &str> =
+                block.lines().filter_map(|line| line.split_once('=')).collect();
             let name = fields.get("Id")?.strip_prefix(UNIT_PREFIX)?.strip_suffix(".service")?.to_owned();
             let text = |key: &str| fields.get(key).map(|v| (*v).to_owned()).unwrap_or_default();
             let state = ServiceState {

@@ -26,7 +26,12 @@ impl ChannelProbe {
 
 #[async_trait]
 impl Probe for ChannelProbe {
-    async fn look(&self, host: &Host, ask: Option<&Ask>, deadline: Duration) -> Result<HostReport, ProviderError> {
+    async fn look(
+        &self,
+        host: &Host,
+        ask: Option<&Ask>,
+        deadline: Duration,
+    ) -> Result<HostReport, ProviderError> {
         let output = self.channel.run(host, &script(ask), &[], deadline).await?;
         parse_report(&String::from_utf8_lossy(&output.stdout)).map_err(|message| ProviderError::Unreachable {
             host: host.name.clone(),

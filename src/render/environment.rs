@@ -8,7 +8,8 @@ use super::RenderError;
 const ENV_FILE_LINE_BYTES: usize = 60_000;
 
 /// Names that mean something to the shell or to Docker's client, which see the variables of the script.
-const RESERVED: [&str; 9] = ["PATH", "HOME", "IFS", "ENV", "PS4", "SHELLOPTS", "TMPDIR", "XDG_CONFIG_HOME", "SHELL"];
+const RESERVED: [&str; 9] =
+    ["PATH", "HOME", "IFS", "ENV", "PS4", "SHELLOPTS", "TMPDIR", "XDG_CONFIG_HOME", "SHELL"];
 const RESERVED_PREFIXES: [&str; 4] = ["LD_", "DOCKER_", "BASH", "GODEBUG"];
 
 /// The environment of one service, split by the way that it travels.
@@ -26,7 +27,10 @@ pub(super) struct Environment {
 ///
 /// # Errors
 /// When a value that only the shell file can hold has a name that no shell variable may have.
-pub(super) fn split(service: &str, environment: &BTreeMap<String, String>) -> Result<Environment, RenderError> {
+pub(super) fn split(
+    service: &str,
+    environment: &BTreeMap<String, String>,
+) -> Result<Environment, RenderError> {
     let mut file = String::new();
     let mut script = String::new();
     let mut exported = Vec::new();

@@ -5,7 +5,9 @@ use serde_json::Value;
 
 /// Two sources disagree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{first} and {second} disagree about {what}\n  change one of them, or replace the template as a whole")]
+#[error(
+    "{first} and {second} disagree about {what}\n  change one of them, or replace the template as a whole"
+)]
 pub struct Conflict {
     /// The source that came first.
     pub first: String,

@@ -184,6 +184,7 @@ fn service_unit(
             "unit": unit_name(name),
             "title": format!("{name} of fleet {}", input.config.name),
             "image": image_of(input, name, service),
+            "cleanup": format!("docker rm --force {} >/dev/null 2>&1", escape::shell_word(name)),
             "options": options,
             "command": options::docker_command(service),
             "launcher": launcher,

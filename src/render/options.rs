@@ -133,11 +133,8 @@ mod tests {
 
     #[test]
     fn a_mount_with_a_comma_stays_one_field() {
-        let m = Mount {
-            source: MountSource::Bind("/srv/a,b".into()),
-            target: "/data".into(),
-            read_only: true,
-        };
+        let m =
+            Mount { source: MountSource::Bind("/srv/a,b".into()), target: "/data".into(), read_only: true };
         assert_eq!(mount(&m), "type=bind,\"source=/srv/a,b\",target=/data,readonly");
     }
 

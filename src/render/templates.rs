@@ -92,9 +92,7 @@ impl handlebars::HelperDef for Escape {
         _: &mut RenderContext<'reg, 'rc>,
         out: &mut dyn Output,
     ) -> HelperResult {
-        let param = helper
-            .param(0)
-            .ok_or_else(|| RenderErrorReason::ParamNotFoundForIndex("escape", 0))?;
+        let param = helper.param(0).ok_or_else(|| RenderErrorReason::ParamNotFoundForIndex("escape", 0))?;
         // Helpers are called with missing values even in strict mode.
         if param.is_value_missing() {
             let name = param.relative_path().cloned();

@@ -84,12 +84,16 @@ pub fn given_images(config: &Config, values: &[String]) -> Result<BTreeMap<Strin
             (None, [only]) => (*only, value.as_str()),
             (None, _) => {
                 let names = names.join(", ");
-                return Err(AssembleError::Image(format!("{value}: say which service: one of {names}, as SERVICE=REF")));
+                return Err(AssembleError::Image(format!(
+                    "{value}: say which service: one of {names}, as SERVICE=REF"
+                )));
             }
         };
         if !config.services.contains_key(service) {
             let names = names.join(", ");
-            return Err(AssembleError::Image(format!("{value}: there is no service `{service}`, only {names}")));
+            return Err(AssembleError::Image(format!(
+                "{value}: there is no service `{service}`, only {names}"
+            )));
         }
         given.insert(service.to_owned(), image.to_owned());
     }

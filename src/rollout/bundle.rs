@@ -5,8 +5,8 @@ use std::io;
 
 use super::change::{Change, Node, Write};
 use crate::release::{HostRecord, RECORD_VERSION};
-use crate::render::escape::shell_word;
 use crate::render::RELEASE_FILE;
+use crate::render::escape::shell_word;
 
 const PRELUDE: &str = include_str!("host/prelude.sh");
 const SWITCH: &str = include_str!("host/switch.sh");
@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_bundle_holds_the_paths_and_the_list() {
-        let write = |path: &str, node| Write { path: path.into(), owner: Owner::default(), mode: 0o600, node };
+        let write =
+            |path: &str, node| Write { path: path.into(), owner: Owner::default(), mode: 0o600, node };
         let change = Change {
             write: vec![
                 write("/etc/a b", Node::File(b"text".to_vec())),

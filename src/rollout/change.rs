@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use content::Owner;
 use crate::inventory::HostReport;
 use crate::release::{GroupRelease, HostRecord, IN_PLACE_STORAGE, key};
 use crate::render::{RELEASE_FILE, unit_name};
+use content::Owner;
 
 pub mod content;
 
@@ -88,7 +88,9 @@ pub fn change(report: &HostReport, wanted: &GroupRelease) -> Fit {
     let before = carried.map_or(&empty, |record| &record.manifest.entries);
     for (word, entry) in entries(&wanted.ignition) {
         let key = key(word, if word == "unit" { "name" } else { "path" }, entry);
-        if key == format!("file:{RELEASE_FILE}") || before.get(&key) == wanted.record.manifest.entries.get(&key) {
+        if key == format!("file:{RELEASE_FILE}")
+            || before.get(&key) == wanted.record.manifest.entries.get(&key)
+        {
             continue;
         }
         let result = match word {
@@ -109,10 +111,11 @@ pub fn change(report: &HostReport, wanted: &GroupRelease) -> Fit {
 
 /// Every entry that a running host can take, with its word.
 fn entries(ignition: &Value) -> impl Iterator<Item = (&'static str, &Value)> {
-    let list = |section: &str, list: &str| ignition.get(section).and_then(|s| s.get(list)).and_then(Value::as_array);
-    let storage = IN_PLACE_STORAGE
-        .into_iter()
-        .flat_map(move |(section, word)| list("storage", section).into_iter().flatten().map(move |e| (word, e)));
+    let list =
+        |section: &str, list: &str| ignition.get(section).and_then(|s| s.get(list)).and_then(Value::as_array);
+    let storage = IN_PLACE_STORAGE.into_iter().flat_map(move |(section, word)| {
+        list("storage", section).into_iter().flatten().map(move |e| (word, e))
+    });
     let units = list("systemd", "units").into_iter().flatten().map(|e| ("unit", e));
     storage.chain(units)
 }
@@ -131,9 +134,9 @@ fn restart_broken(report: &HostReport, record: &HostRecord, change: &mut Change)
         let state = report.services.get(service);
         let runs = state.is_some_and(|s| {
             s.unit == "active"
-                && s.container
-                    .as_ref()
-                    .is_some_and(|c| c.state == "running" && (c.reference == *image || c.digests.contains(image)))
+                && s.container.as_ref().is_some_and(|c| {
+                    c.state == "running" && (c.reference == *image || c.digests.contains(image))
+                })
         });
         if !runs {
             change.restart.insert(unit_name(service));

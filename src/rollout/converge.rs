@@ -36,7 +36,8 @@ impl Engine<'_> {
         if scale.is_empty() {
             let observed = self.observe().await?;
             let waiting = self.not_serving(release, &observed);
-            if waiting.is_empty() && observed.iter().all(|o| o.member.is_some() || !self.is_balanced(&o.host)) {
+            if waiting.is_empty() && observed.iter().all(|o| o.member.is_some() || !self.is_balanced(&o.host))
+            {
                 return Ok(done(format!("nothing to do: all {} hosts serve", observed.len())));
             }
         }
@@ -97,7 +98,8 @@ impl Engine<'_> {
 
     /// Whether the load balancer should know a host at all.
     fn is_balanced(&self, host: &Host) -> bool {
-        self.balancer.url().is_some() && (self.config.health.http.is_none() || self.ask_of(&host.group).is_some())
+        self.balancer.url().is_some()
+            && (self.config.health.http.is_none() || self.ask_of(&host.group).is_some())
     }
 
     /// Hosts that go away lose their connections only after these had time to end.

@@ -57,7 +57,8 @@ impl Engine<'_> {
 
     /// The request that fits a host: only hosts whose group runs the service are asked.
     pub fn ask_of(&self, group: &str) -> Option<Ask> {
-        let runs = |ask: &Ask| self.config.groups.get(group).is_some_and(|g| g.services.contains(&ask.http.service));
+        let runs =
+            |ask: &Ask| self.config.groups.get(group).is_some_and(|g| g.services.contains(&ask.http.service));
         self.ask().filter(runs)
     }
 
@@ -120,7 +121,11 @@ impl Engine<'_> {
                 break interrupted(&host, &converted);
             }
             if converted.contains(&host) {
-                break end(Verdict::Mixed, format!("{host} was healthy and then was not; the roll stops"), None);
+                break end(
+                    Verdict::Mixed,
+                    format!("{host} was healthy and then was not; the roll stops"),
+                    None,
+                );
             }
             let Some(target) = observed.iter().find(|o| o.host.name == host) else { continue };
             let Some(group) = release.groups.get(&target.host.group) else { continue };
@@ -186,7 +191,8 @@ fn halted(out: &BTreeMap<String, String>, converted: &[String]) -> End {
 }
 
 fn interrupted(next_host: &str, converted: &[String]) -> End {
-    let done = if converted.is_empty() { "no host was changed".to_owned() } else { converted.join(", ") + " done" };
+    let done =
+        if converted.is_empty() { "no host was changed".to_owned() } else { converted.join(", ") + " done" };
     end(
         Verdict::Interrupted,
         format!("stopped at a safe point before {next_host}: {done}"),
@@ -211,9 +217,10 @@ fn stopped(host: &str, last: Phase, converted: &[String], interrupted: bool) -> 
         (_, _) => (Verdict::Mixed, "failed and is out of the load balancer"),
     };
     let next = match verdict {
-        Verdict::Mixed => "fleet status shows who runs what; fleet roll with a good image brings all to one release",
+        Verdict::Mixed => {
+            "fleet status shows who runs what; fleet roll with a good image brings all to one release"
+        }
         _ => "mend the image, then run the same command again",
     };
     end(verdict, format!("{host} {what}; {others}"), Some(next))
 }
-

@@ -73,19 +73,22 @@ impl Streak {
 
     /// Takes one look, made `at` this time after the start. An unreachable host is a failed look with its reason; so
     /// is one of which nobody can say what it should run.
-    pub fn look(&mut self, at: Duration, wanted: Option<&HostRecord>, look: Result<&HostReport, &str>) -> Verdict {
+    pub fn look(
+        &mut self,
+        at: Duration,
+        wanted: Option<&HostRecord>,
+        look: Result<&HostReport, &str>,
+    ) -> Verdict {
         if let Ok(report) = look {
             if let Some(verdict) = self.watch_restarts(at, report) {
                 return verdict;
             }
         }
-        let result = look
-            .map_err(str::to_owned)
-            .and_then(|report| {
-                let wanted = wanted.ok_or("the host carries no release")?;
-                report.healthy(self.policy.http.as_ref())?;
-                report.runs(wanted)
-            });
+        let result = look.map_err(str::to_owned).and_then(|report| {
+            let wanted = wanted.ok_or("the host carries no release")?;
+            report.healthy(self.policy.http.as_ref())?;
+            report.runs(wanted)
+        });
         match result {
             Ok(()) => {
                 self.successes += 1;
@@ -96,7 +99,9 @@ impl Streak {
                 self.last = reason;
             }
         }
-        if self.successes >= self.policy.successes && at.saturating_sub(self.stable_since) >= self.policy.min_healthy {
+        if self.successes >= self.policy.successes
+            && at.saturating_sub(self.stable_since) >= self.policy.min_healthy
+        {
             return Verdict::Healthy;
         }
         if at >= self.policy.deadline {
@@ -124,7 +129,10 @@ impl Streak {
                 )));
             }
             if service.unit == "failed" {
-                return Some(Verdict::Failed(format!("{name} failed with exit status {}", service.exit_status)));
+                return Some(Verdict::Failed(format!(
+                    "{name} failed with exit status {}",
+                    service.exit_status
+                )));
             }
         }
         None
@@ -152,17 +160,22 @@ mod tests {
     }
 
     fn wanted() -> HostRecord {
-        HostRecord::new("default", BTreeMap::from([("web".into(), "r/a@sha256:1".into())]), Manifest::default())
+        HostRecord::new(
+            "default",
+            BTreeMap::from([("web".into(), "r/a@sha256:1".into())]),
+            Manifest::default(),
+        )
     }
 
     fn report(status: u16, restarts: u32, image: &str) -> HostReport {
-        let container = ContainerState {
-            state: "running".into(),
-            reference: image.into(),
-            ..ContainerState::default()
+        let container =
+            ContainerState { state: "running".into(), reference: image.into(), ..ContainerState::default() };
+        let service = ServiceState {
+            unit: "active".into(),
+            restarts,
+            container: Some(container),
+            ..ServiceState::default()
         };
-        let service =
-            ServiceState { unit: "active".into(), restarts, container: Some(container), ..ServiceState::default() };
         HostReport {
             services: BTreeMap::from([("web".into(), service)]),
             answer: Some(Answer { status: Some(status), detail: String::new() }),
@@ -187,7 +200,8 @@ mod tests {
     #[test]
     fn a_failure_or_a_redirect_starts_the_count_again() {
         let good = || report(200, 0, "r/a@sha256:1");
-        let verdicts = run(&[(3, good()), (4, good()), (5, report(302, 0, "r/a@sha256:1")), (6, good()), (7, good())]);
+        let verdicts =
+            run(&[(3, good()), (4, good()), (5, report(302, 0, "r/a@sha256:1")), (6, good()), (7, good())]);
         assert!(verdicts.iter().all(|v| *v == Verdict::Waiting));
     }
 

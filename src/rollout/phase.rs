@@ -65,7 +65,11 @@ impl Phase {
             (Phase::Probe, Done) => Phase::Undrain,
             (Phase::Undrain, Done) => Phase::Converted,
             (Phase::Switch | Phase::Verify | Phase::Probe | Phase::Undrain, Failed) => {
-                if on_failure.restore { Phase::Restore } else { Phase::LeftOut }
+                if on_failure.restore {
+                    Phase::Restore
+                } else {
+                    Phase::LeftOut
+                }
             }
             (Phase::Restore, Done) => Phase::ProbeRestored,
             (Phase::ProbeRestored, Done) => Phase::UndrainRestored,
@@ -138,7 +142,9 @@ mod tests {
                 let end = path[path.len() - 1];
                 let switched = path.contains(&Phase::Switch);
                 match end {
-                    Phase::Converted => assert!(path.contains(&Phase::Probe) && path.contains(&Phase::Verify)),
+                    Phase::Converted => {
+                        assert!(path.contains(&Phase::Probe) && path.contains(&Phase::Verify))
+                    }
                     Phase::Untouched => assert!(!switched && !path.contains(&Phase::Drain)),
                     Phase::Restored => assert!(!switched || path.contains(&Phase::ProbeRestored)),
                     Phase::LeftOut => assert!(failing != 0),

@@ -84,7 +84,11 @@ fn plan_group(policy: &Policy, wanted: &Wanted, members: &[(&Observed, Standing)
         _ => None,
     });
     let exists = |wanted: &String| members.iter().any(|(host, _)| host.host.name == *wanted);
-    let missing = wanted.hosts.iter().filter(|host| !exists(host)).map(|host| (host.clone(), "does not exist".to_owned()));
+    let missing = wanted
+        .hosts
+        .iter()
+        .filter(|host| !exists(host))
+        .map(|host| (host.clone(), "does not exist".to_owned()));
     let lost: BTreeMap<String, String> = unreachable.chain(missing).collect();
     match members.iter().find(|(_, standing)| *standing == Standing::Serving) {
         Some((host, _)) if (lost.len() as u64) < u64::from(policy.max_unavailable) => {
@@ -158,12 +162,17 @@ mod tests {
     }
 
     fn observed(number: usize, state: State) -> Observed {
-        let image = if matches!(state, State::New | State::Drained | State::Switching | State::NotUp) { "new" } else { "old" };
+        let image = if matches!(state, State::New | State::Drained | State::Switching | State::NotUp) {
+            "new"
+        } else {
+            "old"
+        };
         let runs = if state == State::WrongDigest { "other" } else { image };
         let container =
             ContainerState { state: "running".into(), reference: runs.into(), ..ContainerState::default() };
         let unit = if state == State::Crashed { "activating" } else { "active" };
-        let service = ServiceState { unit: unit.into(), container: Some(container), ..ServiceState::default() };
+        let service =
+            ServiceState { unit: unit.into(), container: Some(container), ..ServiceState::default() };
         let carried = if state == State::WrongDigest { "new" } else { image };
         let report = HostReport {
             record: Some(record(carried)),
@@ -175,7 +184,11 @@ mod tests {
         Observed {
             host: host(number),
             report: if state == State::Lost { Err("no route".into()) } else { Ok(report) },
-            member: Some(Member { drained: state == State::Drained, up: state != State::NotUp, connections: 0 }),
+            member: Some(Member {
+                drained: state == State::Drained,
+                up: state != State::NotUp,
+                connections: 0,
+            }),
         }
     }
 

@@ -30,7 +30,12 @@ pub fn rows(
     rows
 }
 
-fn row(config: &Config, numbers: &BTreeMap<String, u64>, http: Option<&HttpHealth>, observed: &Observed) -> StatusRow {
+fn row(
+    config: &Config,
+    numbers: &BTreeMap<String, u64>,
+    http: Option<&HttpHealth>,
+    observed: &Observed,
+) -> StatusRow {
     let host = &observed.host;
     let state = match host.power {
         Power::Pending => "pending",
@@ -39,7 +44,8 @@ fn row(config: &Config, numbers: &BTreeMap<String, u64>, http: Option<&HttpHealt
         Power::Failed => "failed",
     };
     let report = observed.report.as_ref().ok();
-    let http = http.filter(|h| config.groups.get(&host.group).is_some_and(|g| g.services.contains(&h.service)));
+    let http =
+        http.filter(|h| config.groups.get(&host.group).is_some_and(|g| g.services.contains(&h.service)));
     let health = match (&observed.report, host.power) {
         (Ok(report), _) => match (report.healthy(http), observed.member) {
             (Ok(()), Some(member)) if !member.up && !member.drained => {

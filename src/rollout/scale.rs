@@ -77,7 +77,8 @@ mod tests {
         let hosts = [host("t-1", Power::Running), host("t-3", Power::Running)];
         assert_eq!(scale("t", &counts(3), &hosts).create, [("t-2".to_owned(), DEFAULT_GROUP.to_owned())]);
         let hosts: Vec<Host> = (1..=4).map(|n| host(&format!("t-{n}"), Power::Running)).collect();
-        let removed: Vec<String> = scale("t", &counts(2), &hosts).remove.into_iter().map(|h| h.name).collect();
+        let removed: Vec<String> =
+            scale("t", &counts(2), &hosts).remove.into_iter().map(|h| h.name).collect();
         assert_eq!(removed, ["t-4", "t-3"]);
     }
 

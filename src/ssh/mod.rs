@@ -156,7 +156,12 @@ impl HostChannel for Ssh {
         Ok(status.code().unwrap_or(SSH_FAILED))
     }
 
-    async fn follow(&self, host: &Host, remote: &str, line: &(dyn for<'l> Fn(&'l str) + Sync)) -> Result<i32> {
+    async fn follow(
+        &self,
+        host: &Host,
+        remote: &str,
+        line: &(dyn for<'l> Fn(&'l str) + Sync),
+    ) -> Result<i32> {
         let mut command = self.remote(host, remote).await?;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;

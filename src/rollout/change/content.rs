@@ -68,7 +68,9 @@ pub(super) fn unit(entry: &Value, is_new: bool, change: &mut Change) -> Result<(
         }
     }
     for dropin in entry.get("dropins").and_then(Value::as_array).into_iter().flatten() {
-        let (Some(file_name), Some(body)) = (text(dropin, "name"), text(dropin, "contents")) else { continue };
+        let (Some(file_name), Some(body)) = (text(dropin, "name"), text(dropin, "contents")) else {
+            continue;
+        };
         let folder = format!("{path}.d");
         let directory =
             Write { path: folder.clone(), owner: Owner::default(), mode: 0o755, node: Node::Directory };
@@ -149,7 +151,10 @@ fn percent_decode(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
-        let hex = tail.get(..2).and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| u8::from_str_radix(h, 16).ok());
+        let hex = tail
+            .get(..2)
+            .and_then(|h| std::str::from_utf8(h).ok())
+            .and_then(|h| u8::from_str_radix(h, 16).ok());
         match (first, hex) {
             (b'%', Some(byte)) => {
                 bytes.push(byte);

@@ -27,7 +27,8 @@ fn release(image: &str, motd: &str, more: Value) -> GroupRelease {
 fn host(release: &GroupRelease) -> HostReport {
     let image = release.record.images["web"].clone();
     let container = ContainerState { state: "running".into(), reference: image, ..ContainerState::default() };
-    let service = ServiceState { unit: "active".into(), container: Some(container), ..ServiceState::default() };
+    let service =
+        ServiceState { unit: "active".into(), container: Some(container), ..ServiceState::default() };
     HostReport {
         record: Some(release.record.clone()),
         services: BTreeMap::from([("web".to_owned(), service)]),

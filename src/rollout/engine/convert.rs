@@ -83,21 +83,31 @@ impl Engine<'_> {
         Ok(phase)
     }
 
-    fn prepare<'a>(&self, observed: &'a Observed, wanted: &'a GroupRelease) -> Result<Conversion<'a>, RollError> {
+    fn prepare<'a>(
+        &self,
+        observed: &'a Observed,
+        wanted: &'a GroupRelease,
+    ) -> Result<Conversion<'a>, RollError> {
         let unknown = HostReport::default();
         let report = observed.report.as_ref().unwrap_or(&unknown);
         let change = match change(report, wanted) {
             Fit::InPlace(change) => change,
             Fit::Replace(reasons) => {
                 return Err(RollError::Precondition {
-                    what: format!("{} cannot take this release in place: {}", observed.host.name, reasons.join("; ")),
-                    fix: "make the hosts anew: `fleet down` and `fleet up`, or undo that part of the change".to_owned(),
+                    what: format!(
+                        "{} cannot take this release in place: {}",
+                        observed.host.name,
+                        reasons.join("; ")
+                    ),
+                    fix: "make the hosts anew: `fleet down` and `fleet up`, or undo that part of the change"
+                        .to_owned(),
                 });
             }
         };
         let bundle = bundle(&change, &wanted.record).map_err(ProviderError::from)?;
         let serves = observed.member.is_none_or(|m| !m.drained && m.up);
-        let drains = change.disturbs() || !serves || report.healthy(self.config.health.http.as_ref()).is_err();
+        let drains =
+            change.disturbs() || !serves || report.healthy(self.config.health.http.as_ref()).is_err();
         Ok(Conversion { host: &observed.host, wanted, change, bundle, drains })
     }
 
@@ -125,7 +135,11 @@ impl Engine<'_> {
             output = run => output.map_err(|e| e.to_string())?,
             _ = interrupt.wait_for(|stop| *stop) => return Err("interrupted".to_owned()),
         };
-        if output.status == 0 { Ok(()) } else { Err(format!("the pull failed: {}", last_line(&output.stderr))) }
+        if output.status == 0 {
+            Ok(())
+        } else {
+            Err(format!("the pull failed: {}", last_line(&output.stderr)))
+        }
     }
 
     async fn drain(&self, conversion: &Conversion<'_>) -> Result<(), String> {
@@ -151,7 +165,8 @@ impl Engine<'_> {
     }
 
     async fn script(&self, conversion: &Conversion<'_>, script: &str) -> Result<(), String> {
-        let stopping = conversion.wanted.record.images.keys().filter_map(|name| self.config.services.get(name));
+        let stopping =
+            conversion.wanted.record.images.keys().filter_map(|name| self.config.services.get(name));
         let deadline = SWITCH_DEADLINE + stopping.map(|s| s.stop_grace_period).max().unwrap_or_default();
         let output =
             self.channel.run(conversion.host, script, &[], deadline).await.map_err(|e| e.to_string())?;
@@ -189,7 +204,8 @@ impl Engine<'_> {
     }
 
     async fn watch_restored(&self, conversion: &Conversion<'_>) -> Result<(), String> {
-        let report = self.probe.look(conversion.host, None, super::LOOK_DEADLINE).await.map_err(|e| e.to_string())?;
+        let report =
+            self.probe.look(conversion.host, None, super::LOOK_DEADLINE).await.map_err(|e| e.to_string())?;
         if report.record.is_none_or(|record| record.release == conversion.wanted.record.release) {
             return Err("the host keeps no previous release to go back to".to_owned());
         }

@@ -26,7 +26,12 @@ pub struct Watched {
 
 /// Watches a host until it runs `wanted` and is healthy. `wanted` may come from the host itself, when what matters
 /// is that it runs what it says: then `None`.
-pub async fn watch_health(engine: &Engine<'_>, host: &Host, wanted: Option<&HostRecord>, rule: Rule) -> Watched {
+pub async fn watch_health(
+    engine: &Engine<'_>,
+    host: &Host,
+    wanted: Option<&HostRecord>,
+    rule: Rule,
+) -> Watched {
     let policy = &engine.config.health;
     let ask = engine.ask_of(&host.group);
     let http = ask.as_ref().map(|a| a.http.clone());
@@ -59,7 +64,8 @@ pub async fn watch_health(engine: &Engine<'_>, host: &Host, wanted: Option<&Host
             Verdict::Failed(reason) => return Watched { failure: Some(reason), last },
             Verdict::Waiting => {}
         }
-        let pause = if streak.successes() == 0 { FIRST_INTERVAL.min(policy.interval) } else { policy.interval };
+        let pause =
+            if streak.successes() == 0 { FIRST_INTERVAL.min(policy.interval) } else { policy.interval };
         tokio::time::sleep(pause).await;
     }
 }

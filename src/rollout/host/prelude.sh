@@ -16,7 +16,7 @@ back_up() {
   for path in "${touched[@]}" "${removed[@]}"; do
     if [[ -e /$path || -L /$path ]]; then printf '%s\0' "$path" >>"$dir/present"; fi
   done
-  tar --create --file "$dir/backup.tar" --directory / --null --files-from "$dir/present" --no-recursion
+  tar --create --file "$dir/backup.tar" --directory / --no-recursion --null --files-from "$dir/present"
   cp "$dir/ops" "$dir/backup.ops"
   sync -f "$dir/backup.tar"
   touch "$dir/backup.done"

@@ -9,7 +9,7 @@ back_up
 printf '%s' "$id" >"$marker"
 if ((${#disable[@]})); then quietly systemctl disable --now "${disable[@]}"; fi
 for path in "${removed[@]}"; do rm --recursive --force "/$path"; done
-tar --extract --file "$dir/new.tar" --directory / --same-owner --same-permissions
+tar --extract --file "$dir/new.tar" --directory / --same-owner --same-permissions --touch
 systemctl daemon-reload
 if ((${#enable[@]})); then systemctl enable --quiet "${enable[@]}"; fi
 failed=0
