@@ -4,6 +4,8 @@
 mod agreement;
 #[path = "config/golden.rs"]
 mod golden;
+#[path = "config/init.rs"]
+mod init;
 #[path = "config/properties.rs"]
 mod properties;
 #[path = "config/rules.rs"]

@@ -12,7 +12,7 @@ pub(crate) const MAX_VARIABLE: usize = 131_071;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Environment(pub(crate) BTreeMap<String, String>);
 
-pairs_schema!(Environment, "Environment");
+pairs_schema!(Environment, "Environment", ["string", "number", "boolean"]);
 
 impl Decode for Environment {
     fn decode(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {
@@ -58,7 +58,7 @@ pub(crate) fn variable(name: &str, value: Option<String>) -> Result<String, Comp
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Labels(pub(crate) BTreeMap<String, String>);
 
-pairs_schema!(Labels, "Labels");
+pairs_schema!(Labels, "Labels", ["string", "number", "boolean", "null"]);
 
 impl Decode for Labels {
     fn decode(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {

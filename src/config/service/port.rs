@@ -36,8 +36,10 @@ object! {
     #[schemars(rename = "Port")]
     LongPort refuses refused {
         /// The port in the container. Required.
+        #[schemars(required)]
         target: Int<1, 65535>,
         /// The port on the host. Required.
+        #[schemars(required)]
         published: Int<1, 65535>,
         /// The address on the host; all of them when absent.
         host_ip: Text,
