@@ -116,7 +116,11 @@ fn must_change(compose: &str, problems: &Problems) -> String {
 
 fn quoted(path: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/');
-    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "''")) }
+    if path.chars().all(plain) && path != "null" {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', "''"))
+    }
 }
 
 /// The keys below `health` that ask the service most probably meant for the public.
