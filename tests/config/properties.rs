@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
-use super::read;
+use fleet::config::init_text;
+
+use super::{Memory, read, read_with};
 
 /// Text as a double-quoted YAML scalar, with Compose's rule for dollars.
 fn written(value: &str) -> String {
@@ -32,6 +34,24 @@ proptest! {
     #[test]
     fn no_text_panics(text in "\\PC{0,200}") {
         let _ = read(&text);
+    }
+
+    #[test]
+    fn no_damage_to_a_whole_file_panics(at in 0_usize..4_000, cut in 0_usize..40, put in "[\\[\\]{}a-z0-9:$&*!|>#,'\" \n-]{0,8}") {
+        for text in [include_str!("maximal/deploy/compose.yaml"), include_str!("maximal/fleet.yaml"), include_str!("problems/fleet.yaml")] {
+            let at = at % text.len();
+            let (Some(before), Some(after)) = (text.get(..at), text.get((at + cut).min(text.len())..)) else { continue };
+            let damaged = format!("{before}{put}{after}");
+            let _ = read(&damaged);
+            if let Ok((_, warnings)) = read_with("name: a\ncompose: c.yaml", &[("c.yaml", &damaged)]) {
+                prop_assert!(warnings.iter().all(|warning| warning.file.ends_with(".yaml")));
+            }
+            let files = [("c.yaml", damaged.as_str())];
+            let text = init_text("a", Some("c.yaml"), &Memory(files.into()));
+            if !text.starts_with("# c.yaml cannot be used") {
+                prop_assert!(read_with(&text, &files).is_ok());
+            }
+        }
     }
 
     #[test]

@@ -30,7 +30,10 @@ impl Decode for Environment {
 /// Checks one variable. Messages never repeat the value.
 pub(crate) fn variable(name: &str, value: Option<String>) -> Result<String, Complaint> {
     if name.is_empty() || name.contains(|c: char| c == '=' || c == '\0' || c.is_whitespace()) {
-        return Err(Complaint::new(format!("`{name}` cannot be the name of a variable"))
+        // `PASSWORD hunter2` without a `=` must not show more than its first word.
+        let first = name.split(|c: char| c.is_whitespace() || c == '=').next().unwrap_or_default();
+        let shown = if first.len() < name.len() { format!("{first}...") } else { first.to_owned() };
+        return Err(Complaint::new(format!("`{shown}` cannot be the name of a variable"))
             .help("a name is not empty and holds no `=` and no white space"));
     }
     let Some(value) = value else {
