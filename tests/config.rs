@@ -4,6 +4,8 @@
 mod agreement;
 #[path = "config/golden.rs"]
 mod golden;
+#[path = "config/init.rs"]
+mod init;
 #[path = "config/properties.rs"]
 mod properties;
 #[path = "config/rules.rs"]
@@ -17,9 +19,9 @@ use fleet::config::{Config, Files, Problem, Problems};
 
 /// Files that are nowhere but here.
 #[derive(Default)]
-pub struct Memory(pub BTreeMap<&'static str, &'static str>);
+pub struct Memory<'t>(pub BTreeMap<&'t str, &'t str>);
 
-impl Files for Memory {
+impl Files for Memory<'_> {
     fn read(&self, path: &Path) -> io::Result<String> {
         let text = path.to_str().and_then(|path| self.0.get(path));
         text.map(ToString::to_string).ok_or_else(|| io::ErrorKind::NotFound.into())
@@ -30,10 +32,7 @@ pub fn read(text: &str) -> Result<(Config, Vec<Problem>), Problems> {
     read_with(text, &[])
 }
 
-pub fn read_with(
-    text: &str,
-    files: &[(&'static str, &'static str)],
-) -> Result<(Config, Vec<Problem>), Problems> {
+pub fn read_with(text: &str, files: &[(&str, &str)]) -> Result<(Config, Vec<Problem>), Problems> {
     let files = Memory(files.iter().copied().collect());
     fleet::config::parse(text, "fleet.yaml", &files).map(|(config, warnings, _)| (config, warnings))
 }

@@ -5,6 +5,7 @@
 mod decode;
 mod files;
 mod fleet;
+mod init;
 pub mod model;
 mod places;
 mod problem;
@@ -16,6 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use files::{Disk, Files};
+pub use init::{find_compose, fleet_name, init_text};
 pub use model::Config;
 pub use places::Places;
 pub use problem::{Drawn, Problem, Problems};

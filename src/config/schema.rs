@@ -10,3 +10,16 @@ use super::fleet::RawFleet;
 pub fn schema() -> Value {
     schemars::schema_for!(RawFleet).to_value()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::service::RawService;
+
+    #[test]
+    fn the_keys_of_a_service_are_those_of_its_schema() {
+        let schema = schema();
+        let properties = schema["$defs"]["Service"]["properties"].as_object().unwrap();
+        assert_eq!(properties.keys().collect::<Vec<_>>(), RawService::KEYS);
+    }
+}

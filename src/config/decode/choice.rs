@@ -19,12 +19,11 @@ pub(crate) struct OneOf<T>(pub(crate) T);
 impl<T: Choice> Decode for OneOf<T> {
     fn decode(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {
         let word = match cx.scalar(node)? {
-            // Editors and YAML 1.1 turn `no` and `off` into `false`; the word is what was meant.
-            Scalar::Bool(false) => T::WORDS
-                .iter()
-                .find(|(word, _)| matches!(*word, "no" | "off"))
-                .map_or("false", |(word, _)| *word)
-                .to_owned(),
+            // YAML 1.1 and some editors turn the word into `false`; the word is what was meant.
+            Scalar::Bool(false) => {
+                let word = T::WORDS.iter().find(|(word, _)| is_false(word));
+                word.map_or("false", |(word, _)| *word).to_owned()
+            }
             _ => cx.text(node)?,
         };
         let words = || T::WORDS.iter().map(|(word, _)| *word);
@@ -43,6 +42,11 @@ impl<T: Choice> Decode for OneOf<T> {
     }
 }
 
+/// Whether YAML 1.1 reads the word as the boolean false.
+fn is_false(word: &str) -> bool {
+    matches!(word, "no" | "off")
+}
+
 impl<T: Choice> JsonSchema for OneOf<T> {
     fn schema_name() -> Cow<'static, str> {
         "OneOf".into()
@@ -53,7 +57,11 @@ impl<T: Choice> JsonSchema for OneOf<T> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let words: Vec<&str> = T::WORDS.iter().map(|(word, _)| *word).collect();
+        let mut words: Vec<serde_json::Value> = T::WORDS.iter().map(|(word, _)| (*word).into()).collect();
+        if T::WORDS.iter().any(|(word, _)| is_false(word)) {
+            words.push(false.into());
+            return json_schema!({ "enum": words });
+        }
         json_schema!({ "type": "string", "enum": words })
     }
 }

@@ -9,13 +9,15 @@ mod named;
 mod object;
 mod report;
 mod text;
+mod walk;
 
 pub(crate) use choice::{Choice, OneOf};
-pub(crate) use context::{Complaint, Cx, Source, kind_of};
+pub(crate) use context::{Complaint, Cx, Source};
 pub(crate) use named::Named;
 pub(crate) use object::{nearest, object, unraw};
 pub(crate) use report::Report;
 pub(crate) use text::{Flag, Int, Text};
+pub(crate) use walk::kind_of;
 
 use crate::yaml::Node;
 

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::decode::{Complaint, Cx, OneOf, Text};
+use super::super::decode::{Complaint, Cx, Int, OneOf, Text};
 use super::super::model::{Config, Local, OnFailure, Os, ProviderKind, Roll, Ssh, Strategy};
 use super::super::value::Span;
 use super::raw::{RawFleet, RawOs, RawRoll};
@@ -39,8 +39,8 @@ fn roll(raw: RawRoll, cx: &mut Cx<'_>) -> Roll {
     let span = |span: Option<Span>, default: u64| span.map_or(Duration::from_secs(default), |span| span.0);
     let roll = Roll {
         strategy: raw.strategy.map_or(Strategy::Auto, |OneOf(strategy)| strategy),
-        max_unavailable: raw.max_unavailable.map_or(1, |number| number.get()),
-        surge: raw.surge.map_or(1, |number| number.get()),
+        max_unavailable: raw.max_unavailable.map_or(1, Int::get),
+        surge: raw.surge.map_or(1, Int::get),
         drain: span(raw.drain, 30),
         pull_deadline: span(raw.pull_deadline, 600),
         progress_deadline: span(raw.progress_deadline, 600),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::super::decode::{Complaint, Cx};
+use super::super::decode::{Complaint, Cx, Int};
 use super::super::model::{Health, HttpHealth, Protocol, Service};
 use super::super::value::{Span, duration};
 use super::groups::unknown_service;
@@ -13,7 +13,7 @@ pub(crate) fn build(raw: RawHealth, gathered: &Gathered, cx: &mut Cx<'_>) -> Hea
         http: raw.http.and_then(|http| http_health(http, gathered, cx)),
         interval: span(raw.interval, 2),
         timeout: span(raw.timeout, 5),
-        successes: raw.successes.map_or(3, |number| number.get()),
+        successes: raw.successes.map_or(3, Int::get),
         min_healthy: span(raw.min_healthy, 10),
         deadline: span(raw.deadline, 300),
     };

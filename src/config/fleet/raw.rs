@@ -9,6 +9,7 @@ object! {
     #[schemars(rename = "Fleet")]
     RawFleet refuses refused {
         /// Names hosts, networks and tags: 1 to 32 of a-z 0-9 -, starting with a letter. Required.
+        #[schemars(required)]
         name: FleetName,
         /// Where hosts come from: containers on this machine, or EC2.
         #[schemars(extend("default" = "local"))]

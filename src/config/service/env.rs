@@ -12,7 +12,7 @@ pub(crate) const MAX_VARIABLE: usize = 131_071;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Environment(pub(crate) BTreeMap<String, String>);
 
-pairs_schema!(Environment, "Environment");
+pairs_schema!(Environment, "Environment", ["string", "number", "boolean"]);
 
 impl Decode for Environment {
     fn decode(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {
@@ -30,7 +30,10 @@ impl Decode for Environment {
 /// Checks one variable. Messages never repeat the value.
 pub(crate) fn variable(name: &str, value: Option<String>) -> Result<String, Complaint> {
     if name.is_empty() || name.contains(|c: char| c == '=' || c == '\0' || c.is_whitespace()) {
-        return Err(Complaint::new(format!("`{name}` cannot be the name of a variable"))
+        // `PASSWORD hunter2` without a `=` must not show more than its first word.
+        let first = name.split(|c: char| c.is_whitespace() || c == '=').next().unwrap_or_default();
+        let shown = if first.len() < name.len() { format!("{first}...") } else { first.to_owned() };
+        return Err(Complaint::new(format!("`{shown}` cannot be the name of a variable"))
             .help("a name is not empty and holds no `=` and no white space"));
     }
     let Some(value) = value else {
@@ -58,7 +61,7 @@ pub(crate) fn variable(name: &str, value: Option<String>) -> Result<String, Comp
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Labels(pub(crate) BTreeMap<String, String>);
 
-pairs_schema!(Labels, "Labels");
+pairs_schema!(Labels, "Labels", ["string", "number", "boolean", "null"]);
 
 impl Decode for Labels {
     fn decode(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {

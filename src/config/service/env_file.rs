@@ -39,6 +39,7 @@ object! {
     #[schemars(rename = "EnvFileOptions")]
     LongEnvFile {
         /// The file.
+        #[schemars(required)]
         path: Text,
         /// Whether it must exist.
         #[schemars(extend("default" = true))]

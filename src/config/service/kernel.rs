@@ -140,8 +140,10 @@ object! {
     #[schemars(rename = "Ulimit")]
     SoftHard {
         /// The limit that applies. Required.
+        #[schemars(required)]
         soft: Limit,
         /// How far a process may raise it. Required.
+        #[schemars(required)]
         hard: Limit,
     }
 }
@@ -205,7 +207,7 @@ impl JsonSchema for Ulimits {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sysctls(pub(crate) BTreeMap<String, String>);
 
-pairs_schema!(Sysctls, "Sysctls");
+pairs_schema!(Sysctls, "Sysctls", ["string", "number"]);
 
 impl Decode for Sysctls {
     fn decode(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {

@@ -19,10 +19,12 @@ object! {
     #[schemars(rename = "MountOptions")]
     LongMount refuses refused {
         /// What is mounted. Required.
+        #[schemars(required)]
         r#type: OneOf<MountType>,
         /// The name of the volume, or the absolute path on the host.
         source: Text,
         /// The absolute path in the container. Required.
+        #[schemars(required)]
         target: Text,
         /// Whether the container may not write to it.
         #[schemars(extend("default" = false))]

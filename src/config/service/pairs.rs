@@ -6,10 +6,10 @@ use super::super::value::number;
 
 /// What a map or list of pairs accepts, for the schemas of its users.
 macro_rules! pairs_schema {
-    ($type:ty, $name:literal) => {
+    ($type:ty, $name:literal, $values:tt) => {
         crate::config::decode::schema!($type, $name, {
             "anyOf": [
-                { "type": "object", "additionalProperties": { "type": ["string", "number", "boolean", "null"] } },
+                { "type": "object", "additionalProperties": { "type": $values } },
                 { "type": "array", "items": { "type": "string" } },
             ]
         });

@@ -8,6 +8,9 @@ use super::super::model::{Port, Protocol};
 /// The port on which a host's own SSH server listens.
 const SSH: u16 = 22;
 
+/// The longest range of ports: Docker starts a process for every published port.
+const MAX_RANGE: u16 = 256;
+
 /// The `ports` of a service with ranges expanded.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ports(pub(crate) Vec<Port>);
@@ -36,8 +39,10 @@ object! {
     #[schemars(rename = "Port")]
     LongPort refuses refused {
         /// The port in the container. Required.
+        #[schemars(required)]
         target: Int<1, 65535>,
         /// The port on the host. Required.
+        #[schemars(required)]
         published: Int<1, 65535>,
         /// The address on the host; all of them when absent.
         host_ip: Text,
@@ -182,6 +187,10 @@ fn range(text: &str) -> Result<std::ops::RangeInclusive<u16>, Complaint> {
     if first > last {
         return Err(Complaint::new(format!("the range {first}-{last} runs backwards")));
     }
+    if last - first >= MAX_RANGE {
+        let complaint = Complaint::new(format!("the range {first}-{last} is longer than {MAX_RANGE} ports"));
+        return Err(complaint.help("publish fewer ports"));
+    }
     Ok(first..=last)
 }
 
@@ -231,6 +240,7 @@ mod tests {
             "a:1:2",
             "1:2/sctp",
             "5-3:5-3",
+            "1-65535:1-65535",
             "+1:2",
         ] {
             assert!(short(text).is_err(), "{text}");

@@ -31,6 +31,7 @@ object! {
     #[schemars(rename = "Service")]
     RawService refuses refused {
         /// The image, by tag or digest. A tag is resolved to a digest once, before anything changes. Required.
+        #[schemars(required)]
         image: Image,
         /// Replaces the image's entry point: a list, or a line split as a shell splits words. No shell runs.
         entrypoint: Words,

@@ -4,7 +4,7 @@ use crate::yaml::{Node, Scalar};
 
 use super::super::decode::{Complaint, Cx, Decode, schema};
 
-const PATTERN_HELP: &str = "write a number and a unit: us, ms, s, m or h, such as `1m30s`";
+const UNITS: &str = "write a number and a unit: us, ms, s, m or h, such as `1m30s`";
 
 /// A length of time in the notation of the Compose specification ("Specifying durations").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Decode for Span {
 
 /// Reads `1h5m30.5s`. Exact to the nanosecond; what is below is cut off.
 pub(crate) fn parse(text: &str) -> Result<Duration, Complaint> {
-    let complaint = || Complaint::new(format!("`{text}` is no duration")).help(PATTERN_HELP);
+    let complaint = || Complaint::new(format!("`{text}` is no duration")).help(UNITS);
     let too_long = || Complaint::new(format!("`{text}` is longer than can be counted"));
     if text.is_empty() {
         return Err(complaint());
