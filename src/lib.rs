@@ -1,3 +1,4 @@
 //! fleet
 
+pub mod butane;
 pub mod yaml;
