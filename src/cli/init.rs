@@ -8,9 +8,6 @@ use super::{Global, print};
 use crate::config;
 use crate::error::Error;
 
-/// The names that Compose looks for, in its order.
-const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
-
 /// Write a commented fleet.yaml, from compose.yaml where there is one.
 #[derive(Debug, Args)]
 pub(super) struct Init {
@@ -28,16 +25,10 @@ impl Init {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => std::env::current_dir()?,
         };
-        let name = self.name.unwrap_or_else(|| {
-            let base = fs_err::canonicalize(&folder).unwrap_or(folder.clone());
-            config::fleet_name(&base.file_name().unwrap_or_default().to_string_lossy())
-        });
-        let found = COMPOSE_FILES.iter().find(|file| folder.join(file).is_file());
-        let compose = match found {
-            Some(file) => Some((*file, fs_err::read_to_string(folder.join(file))?)),
-            None => None,
-        };
-        let text = config::init_text(&name, compose.as_ref().map(|(file, text)| (*file, text.as_str())));
+        let folder = fs_err::canonicalize(folder)?;
+        let files = config::Disk::new(&folder);
+        let name = self.name.unwrap_or_else(|| folder.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        let text = config::init_text(&name, config::find_compose(&files), &files);
         if self.stdout {
             print(&text)?;
             return Ok(0);

@@ -24,7 +24,9 @@ pub const UNIT_PREFIX: &str = "fleet-";
 pub const RELEASE_FILE: &str = "/etc/fleet/release.json";
 /// Seconds between two starts of a failing service.
 const RESTART_SECONDS: u32 = 2;
-/// Starts within ten minutes after which systemd gives up: just above what a crash loop can reach.
+/// The time in which starts are counted.
+const START_LIMIT_SECONDS: &str = "600";
+/// Starts within that time after which systemd gives up: just above what a crash loop can reach.
 const START_LIMIT_BURST: u32 = 300;
 /// Added to the stop timeout, so that Docker's own kill comes before systemd's.
 const STOP_MARGIN_SECONDS: u64 = 5;
@@ -172,6 +174,11 @@ fn service_unit(
         format!(". {} && exec \"$@\"", escape::shell_word(&path))
     });
     let stop_seconds = service.stop_grace_period.as_millis().div_ceil(1000) as u64;
+    // systemd knows no number of retries, but starts within a time; all time makes it the same.
+    let (start_limit_seconds, start_limit_burst) = match service.restart_limit {
+        Some(limit) => ("infinity", limit.saturating_add(1)),
+        None => (START_LIMIT_SECONDS, START_LIMIT_BURST),
+    };
     let restart = match service.restart {
         Restart::No => "no",
         Restart::Always => "always",
@@ -190,7 +197,8 @@ fn service_unit(
             "launcher": launcher,
             "restart": restart,
             "restart_seconds": RESTART_SECONDS,
-            "start_limit_burst": START_LIMIT_BURST,
+            "start_limit_seconds": start_limit_seconds,
+            "start_limit_burst": start_limit_burst,
             "stop_seconds": stop_seconds,
             "stop_timeout_seconds": stop_seconds + STOP_MARGIN_SECONDS,
             "pull_seconds": input.config.roll.pull_deadline.as_secs().max(1),

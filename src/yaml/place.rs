@@ -1,5 +1,6 @@
 //! Places that the event parser gives otherwise than libyaml does, found in the source. It puts a value that is not
-//! written at the end of its key; libyaml, and with it
+//! written at the end of its key; libyaml, and with it every diagnostic a Butane user knows, at the end of the colon
+//! or dash, or in flow style at the next token.
 
 use super::Pos;
 
