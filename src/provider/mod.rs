@@ -188,7 +188,12 @@ pub trait HostChannel: Send + Sync {
     ///
     /// # Errors
     /// When the host cannot be reached.
-    async fn follow(&self, host: &Host, command: &str, line: &(dyn for<'l> Fn(&'l str) + Sync)) -> Result<i32>;
+    async fn follow(
+        &self,
+        host: &Host,
+        command: &str,
+        line: &(dyn for<'l> Fn(&'l str) + Sync),
+    ) -> Result<i32>;
 
     /// Forgets what is known of a host's identity, because it is being made anew.
     ///
