@@ -182,9 +182,17 @@ async fn where_nothing_can_be_reached_there_is_no_load_balancer() {
     for service in fleet.config.services.values_mut() {
         service.ports.clear();
     }
-    let provider: LocalProvider = fleet.connect().await;
-    provider.prepare(&Quiet).await.unwrap();
-    let balancer = provider.balancer();
+    // Whoever prepares at the same time ends with the same network.
+    let providers: Vec<LocalProvider> =
+        vec![fleet.connect().await, fleet.connect().await, fleet.connect().await];
+    tokio::try_join!(
+        providers[0].prepare(&Quiet),
+        providers[1].prepare(&Quiet),
+        providers[2].prepare(&Quiet)
+    )
+    .unwrap();
+    assert_eq!(fleet.objects().len(), 1);
+    let balancer = providers[0].balancer();
     assert_eq!(balancer.url(), None);
     assert!(balancer.members().await.unwrap().is_empty());
     assert!(

@@ -1,23 +1,22 @@
 //! Fleets for tests: their own names, and nothing left of them at the end.
 
-use std::collections::BTreeMap;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use fleet::config::model::{
-    Config, Group, Health, HttpHealth, Limits, Local, OnFailure, Os, Port, Protocol, ProviderKind, Restart,
-    Roll, Service, Ssh, Strategy,
-};
+use fleet::config::model::Config;
 use fleet::event::{Event, Events};
 use fleet::provider::local::LocalProvider;
 use fleet::provider::{Host, Launch};
 use tempfile::TempDir;
 
 /// The port on which the hosts' responder serves.
-pub const APP_PORT: u16 = 8080;
+pub(crate) const APP_PORT: u16 = 8080;
 
-/// Swallows events.
-pub struct Quiet;
+/// The registry that the fleet's image names; nothing listens there, and nothing pulls.
+pub(crate) const REGISTRY_PORT: u16 = 5000;
+
+/// Events go where the test's output goes.
+pub(crate) struct Quiet;
 
 impl Events for Quiet {
     fn emit(&self, event: Event) {
@@ -26,14 +25,14 @@ impl Events for Quiet {
 }
 
 /// A fleet that is removed with everything when the test ends, well or not.
-pub struct Fleet {
-    pub config: Config,
+pub(crate) struct Fleet {
+    pub(crate) config: Config,
     keys: TempDir,
 }
 
 impl Fleet {
     /// A fleet whose name no other test or run has.
-    pub fn new(purpose: &str) -> Self {
+    pub(crate) fn new(purpose: &str) -> Self {
         let name = format!("test-{purpose}-{}", std::process::id());
         let keys = tempfile::tempdir().unwrap();
         let key = keys.path().join("key");
@@ -46,19 +45,19 @@ impl Fleet {
         Self { config: config(&name, free_port()), keys }
     }
 
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.config.name
     }
 
-    pub fn public_key(&self) -> String {
+    pub(crate) fn public_key(&self) -> String {
         std::fs::read_to_string(self.keys.path().join("key.pub")).unwrap()
     }
 
-    pub async fn connect(&self) -> LocalProvider {
+    pub(crate) async fn connect(&self) -> LocalProvider {
         LocalProvider::connect(&self.config, self.public_key()).await.unwrap()
     }
 
-    pub fn launches(&self, numbers: std::ops::RangeInclusive<u32>) -> Vec<Launch> {
+    pub(crate) fn launches(&self, numbers: std::ops::RangeInclusive<u32>) -> Vec<Launch> {
         numbers
             .map(|number| Launch {
                 name: format!("{}-{number}", self.name()),
@@ -69,7 +68,7 @@ impl Fleet {
     }
 
     /// Runs a command on a host; the output is there also when it failed.
-    pub fn ssh(&self, host: &Host, command: &str) -> Output {
+    pub(crate) fn ssh(&self, host: &Host, command: &str) -> Output {
         let endpoint = host.ssh.as_ref().expect("a running host has an SSH endpoint");
         Command::new("ssh")
             .args([
@@ -88,7 +87,7 @@ impl Fleet {
     }
 
     /// Waits until a host lets us in and returns what a command printed.
-    pub fn ssh_until_ok(&self, host: &Host, command: &str) -> String {
+    pub(crate) fn ssh_until_ok(&self, host: &Host, command: &str) -> String {
         let mut last = None;
         wait_for(&format!("{command} on {}", host.name), Duration::from_secs(30), || {
             let output = self.ssh(host, command);
@@ -100,7 +99,7 @@ impl Fleet {
     }
 
     /// Everything on the engine that carries this fleet's label.
-    pub fn objects(&self) -> Vec<String> {
+    pub(crate) fn objects(&self) -> Vec<String> {
         let filter = format!("label=fleet.name={}", self.name());
         let mut objects = docker_lines(&["ps", "-aq", "--filter", &filter]);
         objects.extend(docker_lines(&["network", "ls", "-q", "--filter", &filter]));
@@ -121,13 +120,13 @@ impl Drop for Fleet {
 }
 
 /// Runs the Docker command line and returns the lines that it printed.
-pub fn docker_lines(args: &[&str]) -> Vec<String> {
+pub(crate) fn docker_lines(args: &[&str]) -> Vec<String> {
     let output = Command::new("docker").args(args).output().expect("the docker command line is installed");
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }
 
 /// Polls until something holds.
-pub fn wait_for(what: &str, deadline: Duration, mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, deadline: Duration, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < deadline, "{what}: not within {deadline:?}");
@@ -166,62 +165,12 @@ fn data_url(text: &str) -> String {
 }
 
 fn config(name: &str, port: u16) -> Config {
-    let service = Service {
-        image: "localhost:5000/responder:v1".to_owned(),
-        entrypoint: None,
-        command: None,
-        environment: BTreeMap::new(),
-        ports: vec![Port { host_ip: None, published: APP_PORT, target: APP_PORT, protocol: Protocol::Tcp }],
-        volumes: Vec::new(),
-        tmpfs: Vec::new(),
-        user: None,
-        working_dir: None,
-        hostname: None,
-        healthcheck: None,
-        restart: Restart::Always,
-        stop_grace_period: Duration::from_secs(10),
-        stop_signal: None,
-        init: true,
-        read_only: false,
-        cap_add: Vec::new(),
-        cap_drop: Vec::new(),
-        labels: BTreeMap::new(),
-        extra_hosts: Vec::new(),
-        ulimits: BTreeMap::new(),
-        sysctls: BTreeMap::new(),
-        shm_size: None,
-        limits: Limits::default(),
-    };
-    let http = HttpHealth { service: "web".to_owned(), path: "/".to_owned(), port: APP_PORT, status: 200 };
-    Config {
-        name: name.to_owned(),
-        provider: ProviderKind::Local,
-        services: BTreeMap::from([("web".to_owned(), service)]),
-        groups: BTreeMap::from([(
-            "default".to_owned(),
-            Group { count: 2, services: vec!["web".to_owned()] },
-        )]),
-        health: Health {
-            http: Some(http),
-            interval: Duration::from_secs(2),
-            timeout: Duration::from_secs(5),
-            successes: 3,
-            min_healthy: Duration::from_secs(10),
-            deadline: Duration::from_secs(300),
-        },
-        roll: Roll {
-            strategy: Strategy::Auto,
-            max_unavailable: 1,
-            surge: 1,
-            drain: Duration::from_secs(30),
-            pull_deadline: Duration::from_secs(600),
-            progress_deadline: Duration::from_secs(600),
-            on_failure: OnFailure::Rollback,
-        },
-        os: Os { channel: "stable".to_owned(), version: "current".to_owned(), reboot: "off".to_owned() },
-        butane: Vec::new(),
-        ssh: Ssh::default(),
-        state: ".fleet".to_owned(),
-        local: Local { port },
-    }
+    let text = format!(
+        "name: {name}\nprovider: local\nlocal: {{port: {port}}}\nservices:\n  web:\n    \
+         image: localhost:{REGISTRY_PORT}/responder:v1\n    ports: [\"{APP_PORT}:{APP_PORT}\"]\n\
+         groups:\n  default: {{count: 2, services: [web]}}\n\
+         health: {{http: {{service: web, path: /, status: 200}}}}\n"
+    );
+    let (config, _, _) = fleet::config::parse(&text, "fleet.yaml", &fleet::config::Disk::new(".")).unwrap();
+    config
 }

@@ -1,10 +1,11 @@
 //! Hosts: made side by side, adopted, started again, removed; and nobody else's.
 
-use std::time::Instant;
+use std::io::Write;
+use std::time::{Duration, Instant};
 
 use fleet::provider::{Launch, Power, Provider, ProviderError};
 
-use crate::fixture::{Fleet, Quiet, docker_lines};
+use crate::fixture::{Fleet, Quiet, REGISTRY_PORT, docker_lines};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hosts_live_and_go_without_a_trace() {
@@ -44,7 +45,7 @@ async fn hosts_live_and_go_without_a_trace() {
 
     // Nor after a reboot from within, which the engine follows up by itself.
     fleet.ssh(&started[0], "sudo systemctl reboot");
-    let rebooted = tokio::time::timeout(std::time::Duration::from_secs(30), async {
+    let rebooted = tokio::time::timeout(Duration::from_secs(30), async {
         loop {
             let hosts = provider.list().await.unwrap();
             if hosts[0].power == Power::Running
@@ -52,7 +53,7 @@ async fn hosts_live_and_go_without_a_trace() {
             {
                 return hosts;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     });
     let rebooted = rebooted.await.expect("the host comes back");
@@ -106,13 +107,13 @@ async fn a_host_that_ignition_refuses_has_failed_and_says_why() {
     let mut launches = fleet.launches(1..=1);
     launches[0].ignition = r#"{"ignition": {"version": "9.9.9"}}"#.to_owned();
     provider.launch(&launches, &Quiet).await.unwrap();
-    let failed = tokio::time::timeout(std::time::Duration::from_secs(20), async {
+    let failed = tokio::time::timeout(Duration::from_secs(20), async {
         loop {
             let mut hosts = provider.list().await.unwrap();
             if hosts[0].power == Power::Failed {
                 return hosts.remove(0);
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     });
     let failed = failed.await.expect("the failure is seen");
@@ -145,4 +146,31 @@ async fn a_container_that_never_started_is_made_anew() {
 
     let hosts = provider.launch(&fleet.launches(1..=1), &Quiet).await.unwrap();
     assert_eq!(fleet.ssh_until_ok(&hosts[0], "cat /etc/greeting"), "from-ignition");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_of_this_machine_answers_on_the_hosts_own_loopback_address() {
+    let fleet = Fleet::new("registry");
+    let provider = fleet.connect().await;
+    provider.prepare(&Quiet).await.unwrap();
+    let mut hosts = provider.launch(&fleet.launches(1..=1), &Quiet).await.unwrap();
+    let known = format!("systemctl is-active registry-forward@{REGISTRY_PORT}");
+    assert_eq!(fleet.ssh_until_ok(&hosts[0], &known), "active");
+
+    // One that comes later, with an image that a roll brings.
+    let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            stream.unwrap().write_all(b"here").unwrap();
+        }
+    });
+    let ask = format!("socat -u TCP:127.0.0.1:{port} -");
+    assert!(!fleet.ssh(&hosts[0], &ask).status.success());
+    provider.ensure_registry(&hosts, "registry.example/image:v2").await.unwrap();
+    provider.ensure_registry(&hosts, &format!("localhost:{port}/image:v2")).await.unwrap();
+    assert_eq!(fleet.ssh_until_ok(&hosts[0], &ask), "here");
+    docker_lines(&["restart", &hosts[0].id]);
+    hosts = provider.list().await.unwrap();
+    assert_eq!(fleet.ssh_until_ok(&hosts[0], &ask), "here");
 }

@@ -56,3 +56,46 @@ fn first_port(service: &Service) -> Option<u16> {
 fn reachable(port: &Port) -> bool {
     port.protocol == Protocol::Tcp && port.host_ip.is_none_or(|address| !address.is_loopback())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Disk};
+
+    fn balanced(text: &str) -> Option<Balanced> {
+        let text = format!("name: tasks\nprovider: local\n{text}");
+        let (config, _, _) = config::parse(&text, "fleet.yaml", &Disk::new(".")).unwrap();
+        Balanced::of(&config)
+    }
+
+    const SERVICES: &str = "
+services:
+  cache: {image: cache, ports: ['127.0.0.1:6379:6379', '6380:6380/udp']}
+  stats: {image: stats, ports: ['9000:90']}
+  web: {image: web, ports: ['5000:80', '5001:81']}
+groups:
+  back: {count: 1, services: [cache, stats]}
+  blue: {count: 1, services: [web]}
+  green: {count: 1, services: [stats, web]}
+";
+
+    #[test]
+    fn the_health_checked_service_is_balanced_on_the_groups_that_run_it() {
+        let text =
+            format!("{SERVICES}health: {{http: {{service: web, path: /up, status: 204}}, timeout: 3s}}\n");
+        let check = Check { path: "/up".to_owned(), status: 204, timeout: Duration::from_secs(3) };
+        let groups = vec!["blue".to_owned(), "green".to_owned()];
+        assert_eq!(balanced(&text), Some(Balanced { groups, port: 5000, check: Some(check) }));
+    }
+
+    #[test]
+    fn without_a_health_check_the_first_port_that_can_be_reached_is() {
+        let groups = vec!["back".to_owned(), "green".to_owned()];
+        assert_eq!(balanced(SERVICES), Some(Balanced { groups, port: 9000, check: None }));
+    }
+
+    #[test]
+    fn nothing_is_where_no_port_is_published() {
+        assert_eq!(balanced("services: {worker: {image: worker}}\n"), None);
+    }
+}

@@ -111,6 +111,7 @@ impl LoadBalancer for Balancer {
         self.set(host, "ready").await
     }
 
+    // Connections from before the last reload are the former process's, which ends with them; they are not counted.
     async fn members(&self) -> Result<BTreeMap<String, Member>> {
         let state = self.runtime.ask(&format!("show servers state {BACKEND}")).await?;
         let stat = self.runtime.ask(&format!("show stat {BACKEND} 4 -1")).await?;

@@ -126,6 +126,9 @@ impl Provider for LocalProvider {
     }
 
     async fn launch(&self, launches: &[Launch], events: &dyn Events) -> Result<Vec<Host>> {
+        if launches.is_empty() {
+            return Ok(Vec::new());
+        }
         let mould = host::Mould {
             docker: &self.docker,
             names: &self.names,

@@ -59,7 +59,11 @@ pub(super) async fn present(docker: &Docker, names: &Names) -> Result<bool> {
 /// made a later one takes it away again.
 async fn keep_the_first(docker: &Docker, names: &Names, created: &str) -> Result<()> {
     let mut networks = owned(docker, names).await?;
-    networks.sort_by(|a, b| (&a.created, &a.id).cmp(&(&b.created, &b.id)));
+    // As times: the engine leaves trailing zeros out, so their texts do not sort.
+    networks.sort_by_cached_key(|network| {
+        let created = network.created.as_deref().and_then(|time| time.parse::<jiff::Timestamp>().ok());
+        (created, network.id.clone())
+    });
     for network in networks.iter().skip(1).filter(|network| network.id.as_deref() == Some(created)) {
         remove_one(docker, network).await?;
     }

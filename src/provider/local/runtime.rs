@@ -124,9 +124,10 @@ impl Session {
     }
 
     async fn exchange(&mut self, command: &str) -> std::result::Result<String, Failure> {
+        let broken = |error: &std::io::Error| Failure::Other(error.to_string());
         let line = format!("{command}\n");
-        self.input.write_all(line.as_bytes()).await.map_err(broken)?;
-        self.input.flush().await.map_err(broken)?;
+        self.input.write_all(line.as_bytes()).await.map_err(|error| broken(&error))?;
+        self.input.flush().await.map_err(|error| broken(&error))?;
         let mut answer = Vec::new();
         while let Some(part) = self.output.next().await {
             match part.map_err(|error| Failure::Other(engine::words(&error)))? {
@@ -142,10 +143,6 @@ impl Session {
         }
         Err(Failure::Other("it closed the session".to_owned()))
     }
-}
-
-fn broken(error: std::io::Error) -> Failure {
-    Failure::Other(error.to_string())
 }
 
 fn late() -> Failure {
