@@ -139,10 +139,9 @@ pub fn key(word: &str, field: &str, entry: &Value) -> String {
 
 fn take_list(root: &mut Value, section: &str, list: &str) -> Vec<Value> {
     let taken = root.get_mut(section).and_then(Value::as_object_mut).and_then(|section| section.remove(list));
-    if root.get(section).is_some_and(|s| s.as_object().is_some_and(serde_json::Map::is_empty)) {
-        if let Some(root) = root.as_object_mut() {
-            root.remove(section);
-        }
+    let emptied = root.get(section).is_some_and(|s| s.as_object().is_some_and(serde_json::Map::is_empty));
+    if emptied && let Some(root) = root.as_object_mut() {
+        root.remove(section);
     }
     match taken {
         Some(Value::Array(entries)) => entries,

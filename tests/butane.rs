@@ -13,10 +13,8 @@ use fleet::butane::{DirectorySource, FileSource, Options, Outcome, Severity, tra
 use serde_json::Value;
 
 /// The intended differences: a symbolic link that leaves the files directory, and a key that does not exist.
-const INTENDED: [(&str, &str); 2] = [
-    ("file-local-symlink-outside", "it is refused"),
-    ("$.storage.luks.0.keys", "$.storage.luks.0.key_file"),
-];
+const INTENDED: [(&str, &str); 2] =
+    [("file-local-symlink-outside", "it is refused"), ("$.storage.luks.0.keys", "$.storage.luks.0.key_file")];
 
 struct Case {
     name: String,
@@ -102,7 +100,9 @@ fn faults(case: &Case) -> Vec<String> {
     let expected = case.diagnostics.clone();
     let differ = |(is, should): (&String, &String)| is != should && !is_intended(is, should);
     // Where the reference gives no place, any will do.
-    if !expected.is_empty() && (diagnostics.len() != expected.len() || diagnostics.iter().zip(&expected).any(differ)) {
+    if !expected.is_empty()
+        && (diagnostics.len() != expected.len() || diagnostics.iter().zip(&expected).any(differ))
+    {
         faults.push(format!("diagnostics differ:\n  are    {diagnostics:?}\n  should {expected:?}"));
     }
     faults
@@ -133,10 +133,8 @@ fn our_own_cases_agree() {
 
 #[test]
 fn the_corpus_agrees() {
-    let folder = std::env::var_os("FLEET_BUTANE_CORPUS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/butane-corpus"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("FLEET_BUTANE_CORPUS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/butane-corpus"), PathBuf::from);
     if folder.is_dir() {
         check(&folder);
     }

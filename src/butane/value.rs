@@ -172,7 +172,13 @@ impl Obj {
     }
 
     /// This object and all within it, outer before inner, in the order of the tables.
-    pub(super) fn walk(&self, language: Language, spec: Spec, path: &Path, visit: &mut impl FnMut(&Obj, &Path)) {
+    pub(super) fn walk(
+        &self,
+        language: Language,
+        spec: Spec,
+        path: &Path,
+        visit: &mut impl FnMut(&Obj, &Path),
+    ) {
         visit(self, path);
         for (field, value) in self.entries() {
             if !field.is_known(language, spec) {

@@ -186,22 +186,22 @@ impl Context {
         self.events.emit(Event::Finished { command, exit_code, summary: end.summary, next: end.next, took });
         exit_code
     }
+}
 
-    /// Asks before something is lost; without a terminal only `--yes` will do.
-    pub(super) fn confirm(&self, global: &Global, what: &str) -> Result<(), Error> {
-        if global.yes {
-            return Ok(());
-        }
-        let refused =
-            || Error::precondition(format!("{what}: not confirmed"), "add --yes to go on without asking");
-        if !std::io::stdin().is_terminal() {
-            return Err(refused());
-        }
-        super::ask(&format!("{what}? Type yes to go on: "));
-        let mut answer = String::new();
-        std::io::stdin().read_line(&mut answer)?;
-        if answer.trim() == "yes" { Ok(()) } else { Err(refused()) }
+/// Asks before something is lost; without a terminal only `--yes` will do.
+pub(super) fn confirm(global: &Global, what: &str) -> Result<(), Error> {
+    if global.yes {
+        return Ok(());
     }
+    let refused =
+        || Error::precondition(format!("{what}: not confirmed"), "add --yes to go on without asking");
+    if !std::io::stdin().is_terminal() {
+        return Err(refused());
+    }
+    super::ask(&format!("{what}? Type yes to go on: "));
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    if answer.trim() == "yes" { Ok(()) } else { Err(refused()) }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge: everything inside is handed the time")]

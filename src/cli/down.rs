@@ -4,7 +4,7 @@ use clap::Args;
 use tokio::time::Instant;
 
 use super::Global;
-use super::context::Context;
+use super::context::{Context, confirm};
 use crate::error::Error;
 use crate::provider::Provider as _;
 use crate::store::history::{self, Current};
@@ -21,8 +21,7 @@ impl Down {
         let hosts = context.provider.list().await?;
         if !hosts.is_empty() {
             let name = &context.config().name;
-            context
-                .confirm(global, &format!("remove all {} hosts of {name} with their data", hosts.len()))?;
+            confirm(global, &format!("remove all {} hosts of {name} with their data", hosts.len()))?;
         }
         let end = context.engine().down().await?;
         // What was in force went with the hosts; the history stays.

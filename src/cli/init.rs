@@ -27,7 +27,9 @@ impl Init {
         };
         let folder = fs_err::canonicalize(folder)?;
         let files = config::Disk::new(&folder);
-        let name = self.name.unwrap_or_else(|| folder.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        let name = self
+            .name
+            .unwrap_or_else(|| folder.file_name().unwrap_or_default().to_string_lossy().into_owned());
         let text = config::init_text(&name, config::find_compose(&files), &files);
         if self.stdout {
             print(&text)?;

@@ -139,7 +139,7 @@ async fn run(cli: Cli) -> Result<u8, Error> {
         Command::Logs(command) => command.run(global).await,
         Command::Ssh(command) => command.run(global).await,
         Command::Exec(command) => command.run(global).await,
-        Command::Schema(command) => command.run(),
+        Command::Schema(_) => schema::Schema::run(),
         Command::Completions(command) => command.run(&mut Cli::command()),
         Command::Man(command) => command.run(Cli::command()),
     }

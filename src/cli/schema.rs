@@ -11,7 +11,7 @@ use crate::error::Error;
 pub(super) struct Schema {}
 
 impl Schema {
-    pub(super) fn run(self) -> Result<u8, Error> {
+    pub(super) fn run() -> Result<u8, Error> {
         print(&format!("{:#}\n", config::schema()))?;
         Ok(0)
     }

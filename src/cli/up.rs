@@ -6,7 +6,7 @@ use clap::Args;
 use tokio::time::Instant;
 
 use super::Global;
-use super::context::Context;
+use super::context::{Context, confirm};
 use crate::error::Error;
 use crate::event::Event;
 use crate::provider::Provider as _;
@@ -40,8 +40,7 @@ impl Up {
             let surplus = scale(&context.config().name, &counts, &context.provider.list().await?).remove;
             if !surplus.is_empty() {
                 let names: Vec<String> = surplus.into_iter().map(|h| h.name).collect();
-                context
-                    .confirm(global, &format!("fleet.yaml has no place for {}: remove", names.join(", ")))?;
+                confirm(global, &format!("fleet.yaml has no place for {}: remove", names.join(", ")))?;
             }
         }
         history::set_current(&context.store, &current).await?;

@@ -24,7 +24,12 @@ const KEYS: [&str; 4] = ["path", "name", "device", "source"];
 ///
 /// # Errors
 /// The first disagreement.
-pub(super) fn merge(base: &mut Value, base_name: &str, more: &Value, more_name: &str) -> Result<(), Conflict> {
+pub(super) fn merge(
+    base: &mut Value,
+    base_name: &str,
+    more: &Value,
+    more_name: &str,
+) -> Result<(), Conflict> {
     join(base, more, "").map_err(|what| Conflict {
         first: base_name.to_owned(),
         second: more_name.to_owned(),

@@ -113,7 +113,7 @@ impl Engine<'_> {
         self.announce(release, wanted, &policy, &observed);
         let end = loop {
             let host = match plan(wanted, &policy, &observed) {
-                Decision::Done => break self.matches(&observed, converted.len(), started.elapsed()),
+                Decision::Done => break matches(&observed, converted.len(), started.elapsed()),
                 Decision::Halt { out } => break halted(&out, &converted),
                 Decision::Convert { host } => host,
             };
@@ -168,19 +168,19 @@ impl Engine<'_> {
             hosts: pending,
         });
     }
-
-    fn matches(&self, observed: &[Observed], converted: usize, took: Duration) -> End {
-        let hosts = observed.len();
-        let summary = match converted {
-            0 => format!("nothing to do: all {hosts} hosts run this release and serve"),
-            n => format!("{n} of {hosts} hosts rolled in {:.1} s; all serve", took.as_secs_f64()),
-        };
-        end(Verdict::Matches, summary, None)
-    }
 }
 
 fn end(verdict: Verdict, summary: String, next: Option<&str>) -> End {
     End { verdict, summary, next: next.map(str::to_owned) }
+}
+
+fn matches(observed: &[Observed], converted: usize, took: Duration) -> End {
+    let hosts = observed.len();
+    let summary = match converted {
+        0 => format!("nothing to do: all {hosts} hosts run this release and serve"),
+        n => format!("{n} of {hosts} hosts rolled in {:.1} s; all serve", took.as_secs_f64()),
+    };
+    end(Verdict::Matches, summary, None)
 }
 
 fn halted(out: &BTreeMap<String, String>, converted: &[String]) -> End {

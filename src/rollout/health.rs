@@ -79,10 +79,8 @@ impl Streak {
         wanted: Option<&HostRecord>,
         look: Result<&HostReport, &str>,
     ) -> Verdict {
-        if let Ok(report) = look {
-            if let Some(verdict) = self.watch_restarts(at, report) {
-                return verdict;
-            }
+        if let Some(verdict) = look.ok().and_then(|report| self.watch_restarts(at, report)) {
+            return verdict;
         }
         let result = look.map_err(str::to_owned).and_then(|report| {
             let wanted = wanted.ok_or("the host carries no release")?;

@@ -143,7 +143,7 @@ mod tests {
                 let switched = path.contains(&Phase::Switch);
                 match end {
                     Phase::Converted => {
-                        assert!(path.contains(&Phase::Probe) && path.contains(&Phase::Verify))
+                        assert!(path.contains(&Phase::Probe) && path.contains(&Phase::Verify));
                     }
                     Phase::Untouched => assert!(!switched && !path.contains(&Phase::Drain)),
                     Phase::Restored => assert!(!switched || path.contains(&Phase::ProbeRestored)),

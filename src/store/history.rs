@@ -70,10 +70,8 @@ pub async fn release(store: &Store, number: u64) -> Result<Option<Release>, Stor
 /// When the state cannot be read or written.
 pub async fn record(store: &Store, wanted: &Release) -> Result<u64, StoreError> {
     let newest = numbers(store).await?.last().copied().unwrap_or(0);
-    if let Some(known) = release(store, newest).await? {
-        if known == *wanted {
-            return Ok(newest);
-        }
+    if release(store, newest).await?.as_ref() == Some(wanted) {
+        return Ok(newest);
     }
     let number = newest + 1;
     let key = key(number);

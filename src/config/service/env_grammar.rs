@@ -68,7 +68,7 @@ impl<'t> Reader<'t> {
             }
             _ => {
                 self.rest = value;
-                let value = dollar::resolve(uncommented(self.take_line())).map(|value| value.into_owned());
+                let value = dollar::resolve(uncommented(self.take_line())).map(std::borrow::Cow::into_owned);
                 Ok((name?, Some(value.map_err(in_file)?)))
             }
         }
@@ -116,7 +116,7 @@ impl<'t> Reader<'t> {
         if quote == '\'' {
             return Ok(value);
         }
-        dollar::resolve(&value).map(|value| value.into_owned()).map_err(in_file)
+        dollar::resolve(&value).map(std::borrow::Cow::into_owned).map_err(in_file)
     }
 }
 

@@ -258,10 +258,10 @@ impl Engine<'_> {
         };
         let ask = self.ask_of(&conversion.host.group);
         let deadline = super::LOOK_DEADLINE + self.config.health.timeout;
-        if let Ok(report) = self.probe.look(conversion.host, ask.as_ref(), deadline).await {
-            if let (Some(ask), Some(answer)) = (ask, report.answer) {
-                lines.push(format!("GET {} -> {answer}", ask.http.path));
-            }
+        let answer =
+            self.probe.look(conversion.host, ask.as_ref(), deadline).await.ok().and_then(|r| r.answer);
+        if let (Some(ask), Some(answer)) = (ask, answer) {
+            lines.push(format!("GET {} -> {answer}", ask.http.path));
         }
         lines
     }
