@@ -1,0 +1,90 @@
+//! Content as a data URL, in the shortest of three forms.
+
+use std::io::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+/// What the reference's compressor writes beyond the best that others do: it ends with an empty block.
+const REFERENCE_OVERHEAD: usize = 5;
+/// Content from here on, in bytes, is compressed less thoroughly, because it takes long and changes little.
+const LARGE: usize = 1 << 20;
+
+/// A data URL, and the compression that its content is to be read with.
+pub(super) struct DataUrl {
+    pub url: String,
+    pub compression: &'static str,
+}
+
+/// The shortest data URL for a content. It is compressed only where that makes it shorter by more than saying so
+/// takes, and only where it `may_compress`: not where the config says that it is compressed already.
+pub(super) fn encode(content: &[u8], may_compress: bool) -> DataUrl {
+    let escaped =
+        content.iter().map(|byte| if is_unreserved(*byte) { 1 } else { 3 }).sum::<usize>() + ",".len();
+    let in_base64 = base64_len(content.len());
+    let best = escaped.min(in_base64);
+    if may_compress
+        && let Some(zipped) = gzip(content)
+        && base64_len(zipped.len() + REFERENCE_OVERHEAD) + "gzip".len() < best
+    {
+        return DataUrl { url: base64(&zipped), compression: "gzip" };
+    }
+    DataUrl { url: if in_base64 < escaped { base64(content) } else { escape(content) }, compression: "" }
+}
+
+fn base64_len(len: usize) -> usize {
+    len.div_ceil(3) * 4 + ";base64,".len()
+}
+
+fn base64(content: &[u8]) -> String {
+    let mut url = String::with_capacity("data:".len() + base64_len(content.len()));
+    url.push_str("data:;base64,");
+    STANDARD.encode_string(content, &mut url);
+    url
+}
+
+fn escape(content: &[u8]) -> String {
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or('0');
+    let mut url = String::with_capacity(content.len() * 3 / 2 + 6);
+    url.push_str("data:,");
+    for byte in content {
+        if is_unreserved(*byte) {
+            url.push(char::from(*byte));
+        } else {
+            url.extend(['%', digit(byte >> 4), digit(byte & 0xf)]);
+        }
+    }
+    url
+}
+
+/// RFC 2396's unreserved characters.
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte)
+}
+
+fn gzip(content: &[u8]) -> Option<Vec<u8>> {
+    let level = if content.len() < LARGE { Compression::best() } else { Compression::default() };
+    let mut encoder = GzEncoder::new(Vec::new(), level);
+    encoder.write_all(content).ok()?;
+    encoder.finish().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_form_is_taken() {
+        assert_eq!(encode(b"", true).url, "data:,");
+        assert_eq!(encode(b"a b\n", true).url, "data:,a%20b%0A");
+        assert_eq!(encode(&[0xc0, 0x9c, 0x6c, 1, 0x89, 0x69], true).url, "data:;base64,wJxsAYlp");
+        let zeros = encode(&[0; 1000], true);
+        assert_eq!(zeros.compression, "gzip");
+        assert!(zeros.url.len() < 80);
+        assert_eq!(encode(&[0; 1000], false).compression, "");
+    }
+}
