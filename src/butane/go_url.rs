@@ -46,7 +46,7 @@ pub(super) fn parse(url: &str) -> Option<GoUrl<'_>> {
 
 impl GoUrl<'_> {
     /// The first value of a parameter; parameters that cannot be read do not count.
-    pub fn parameter(&self, name: &str) -> Option<String> {
+    pub(super) fn parameter(&self, name: &str) -> Option<String> {
         let pairs = self.query.split('&').filter(|pair| !pair.is_empty() && !pair.contains(';'));
         pairs
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))

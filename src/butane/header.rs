@@ -25,7 +25,7 @@ pub(super) fn spec_of(root: Option<&Node>) -> Result<Spec, Findings> {
     }
     match (variant.as_deref(), version.as_deref()) {
         (None | Some(""), _) => {
-            findings.error(Path::key("variant"), "no variant is given; it must be `flatcar`")
+            findings.error(Path::key("variant"), "no variant is given; it must be `flatcar`");
         }
         (Some(variant), version) => match parse_version(version.unwrap_or_default()) {
             None => {

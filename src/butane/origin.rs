@@ -16,17 +16,17 @@ pub(super) struct Origins {
 
 impl Origins {
     /// The piece at `to` comes from `from`.
-    pub fn add(&mut self, from: Path, to: Path) {
+    pub(super) fn add(&mut self, from: Path, to: Path) {
         self.exact.insert(to, from);
     }
 
     /// The piece at `to` and everything in it comes from `from`.
-    pub fn add_whole(&mut self, from: Path, to: Path) {
+    pub(super) fn add_whole(&mut self, from: Path, to: Path) {
         self.whole.push((to, from));
     }
 
     /// The place that a piece comes from.
-    pub fn of(&self, piece: &Path) -> Path {
+    pub(super) fn of(&self, piece: &Path) -> Path {
         if let Some(from) = self.exact.get(piece) {
             return from.clone();
         }
@@ -35,14 +35,14 @@ impl Origins {
     }
 
     /// Takes out what is known of everything beneath `place`.
-    pub fn split_off(&mut self, place: &Path) -> Self {
+    pub(super) fn split_off(&mut self, place: &Path) -> Self {
         let exact = self.exact.extract_if(|to, _| to.strip(place).is_some()).collect();
         let whole = self.whole.extract_if(.., |(to, _)| to.strip(place).is_some()).collect();
         Self { exact, whole }
     }
 
     /// Findings on the Ignition config, told in places of the Butane config.
-    pub fn translate(&self, findings: Findings) -> Findings {
+    pub(super) fn translate(&self, findings: Findings) -> Findings {
         let told = |finding: Finding| Finding { path: self.of(&finding.path), ..finding };
         Findings(findings.0.into_iter().map(told).collect())
     }

@@ -24,31 +24,31 @@ impl From<usize> for Seg {
 pub(super) struct Path(pub Vec<Seg>);
 
 impl Path {
-    pub fn root() -> Self {
+    pub(super) fn root() -> Self {
         Self::default()
     }
 
-    pub fn join(&self, seg: impl Into<Seg>) -> Self {
+    pub(super) fn join(&self, seg: impl Into<Seg>) -> Self {
         let mut segs = self.0.clone();
         segs.push(seg.into());
         Self(segs)
     }
 
-    pub fn key(name: &str) -> Self {
+    pub(super) fn key(name: &str) -> Self {
         Self::root().join(name)
     }
 
     /// The rest of this path behind `prefix`.
-    pub fn strip(&self, prefix: &Path) -> Option<&[Seg]> {
+    pub(super) fn strip(&self, prefix: &Path) -> Option<&[Seg]> {
         self.0.strip_prefix(prefix.0.as_slice())
     }
 
-    pub fn extend(&self, rest: &[Seg]) -> Self {
+    pub(super) fn extend(&self, rest: &[Seg]) -> Self {
         Self(self.0.iter().chain(rest).cloned().collect())
     }
 
     /// The same place with its keys in snake case: `$.a.sizeMiB` becomes `$.a.size_mib`.
-    pub fn snake(&self) -> Self {
+    pub(super) fn snake(&self) -> Self {
         let snake = |seg: &Seg| match seg {
             Seg::Key(key) => Seg::Key(snake_case(key)),
             index @ Seg::Index(_) => index.clone(),

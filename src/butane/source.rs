@@ -38,7 +38,7 @@ fn check_obj(obj: &Obj, path: &Path, spec: Spec, findings: &mut Findings) {
             }
         }
         Model::Tree if obj.plain_text("local").is_empty() => {
-            findings.error(path.clone(), "local is required")
+            findings.error(path.clone(), "local is required");
         }
         Model::Unit | Model::Dropin => one_source(obj, path, findings),
         Model::Quadlet => quadlet::check(obj, path, findings),

@@ -35,7 +35,7 @@ impl PartialEq for Obj {
 static NOTHING: Obj = Obj { table: &Struct { model: Model::Plain, fields: &[] }, values: Vec::new() };
 
 impl Obj {
-    pub fn new(table: &'static Struct) -> Self {
+    pub(super) fn new(table: &'static Struct) -> Self {
         let value = |kind: &Kind| match kind {
             Kind::Struct(inner) => Some(Value::Obj(Obj::new(inner))),
             _ => None,
@@ -43,7 +43,7 @@ impl Obj {
         Self { table, values: table.fields.iter().map(|field| value(&field.kind)).collect() }
     }
 
-    pub fn model(&self) -> Model {
+    pub(super) fn model(&self) -> Model {
         self.table.model
     }
 
@@ -51,43 +51,43 @@ impl Obj {
         self.table.fields.iter().position(|field| field.ignition == key)
     }
 
-    pub fn get(&self, key: &str) -> Option<&Value> {
+    pub(super) fn get(&self, key: &str) -> Option<&Value> {
         self.values.get(self.index(key)?)?.as_ref()
     }
 
-    pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
+    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
         let index = self.index(key)?;
         self.values.get_mut(index)?.as_mut()
     }
 
     /// The values beside their fields.
-    pub fn entries(&self) -> impl Iterator<Item = (&'static super::schema::Field, Option<&Value>)> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&'static super::schema::Field, Option<&Value>)> {
         self.table.fields.iter().zip(self.values.iter().map(Option::as_ref))
     }
 
-    pub fn set_at(&mut self, index: usize, value: Value) {
+    pub(super) fn set_at(&mut self, index: usize, value: Value) {
         if let Some(slot) = self.values.get_mut(index) {
             *slot = Some(value);
         }
     }
 
-    pub fn set(&mut self, key: &str, value: Value) {
+    pub(super) fn set(&mut self, key: &str, value: Value) {
         if let Some(index) = self.index(key) {
             self.set_at(index, value);
         }
     }
 
-    pub fn set_text(&mut self, key: &str, text: impl Into<String>) {
+    pub(super) fn set_text(&mut self, key: &str, text: impl Into<String>) {
         self.set(key, Value::Text(text.into()));
     }
 
-    pub fn take(&mut self, key: &str) -> Option<Value> {
+    pub(super) fn take(&mut self, key: &str) -> Option<Value> {
         let index = self.index(key)?;
         self.values.get_mut(index)?.take()
     }
 
     /// A text, absent and empty told apart.
-    pub fn text(&self, key: &str) -> Option<&str> {
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
         match self.get(key)? {
             Value::Text(text) => Some(text),
             _ => None,
@@ -95,41 +95,41 @@ impl Obj {
     }
 
     /// A text that says something.
-    pub fn some_text(&self, key: &str) -> Option<&str> {
+    pub(super) fn some_text(&self, key: &str) -> Option<&str> {
         self.text(key).filter(|text| !text.is_empty())
     }
 
     /// A text, absent taken for empty.
-    pub fn plain_text(&self, key: &str) -> &str {
+    pub(super) fn plain_text(&self, key: &str) -> &str {
         self.text(key).unwrap_or_default()
     }
 
-    pub fn flag(&self, key: &str) -> Option<bool> {
+    pub(super) fn flag(&self, key: &str) -> Option<bool> {
         match self.get(key)? {
             Value::Flag(flag) => Some(*flag),
             _ => None,
         }
     }
 
-    pub fn is_true(&self, key: &str) -> bool {
+    pub(super) fn is_true(&self, key: &str) -> bool {
         self.flag(key) == Some(true)
     }
 
-    pub fn int(&self, key: &str) -> Option<i64> {
+    pub(super) fn int(&self, key: &str) -> Option<i64> {
         match self.get(key)? {
             Value::Int(int) => Some(*int),
             _ => None,
         }
     }
 
-    pub fn texts(&self, key: &str) -> &[String] {
+    pub(super) fn texts(&self, key: &str) -> &[String] {
         match self.get(key) {
             Some(Value::TextList(texts)) => texts,
             _ => &[],
         }
     }
 
-    pub fn objs(&self, key: &str) -> &[Obj] {
+    pub(super) fn objs(&self, key: &str) -> &[Obj] {
         match self.get(key) {
             Some(Value::Objs(objs)) => objs,
             _ => &[],
@@ -137,7 +137,7 @@ impl Obj {
     }
 
     /// The list to change; made where there is none.
-    pub fn objs_mut(&mut self, key: &str) -> Option<&mut Vec<Obj>> {
+    pub(super) fn objs_mut(&mut self, key: &str) -> Option<&mut Vec<Obj>> {
         if self.get(key).is_none() {
             self.set(key, Value::Objs(Vec::new()));
         }
@@ -147,14 +147,14 @@ impl Obj {
         }
     }
 
-    pub fn obj(&self, key: &str) -> &Obj {
+    pub(super) fn obj(&self, key: &str) -> &Obj {
         match self.get(key) {
             Some(Value::Obj(obj)) => obj,
             _ => &NOTHING,
         }
     }
 
-    pub fn obj_mut(&mut self, key: &str) -> Option<&mut Obj> {
+    pub(super) fn obj_mut(&mut self, key: &str) -> Option<&mut Obj> {
         match self.get_mut(key) {
             Some(Value::Obj(obj)) => Some(obj),
             _ => None,
@@ -162,7 +162,7 @@ impl Obj {
     }
 
     /// Whether nothing at all is said in it; an empty list says nothing.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.values.iter().flatten().all(|value| match value {
             Value::TextList(texts) => texts.is_empty(),
             Value::Objs(objs) => objs.is_empty(),
@@ -172,7 +172,13 @@ impl Obj {
     }
 
     /// This object and all within it, outer before inner, in the order of the tables.
-    pub fn walk(&self, language: Language, spec: Spec, path: &Path, visit: &mut impl FnMut(&Obj, &Path)) {
+    pub(super) fn walk(
+        &self,
+        language: Language,
+        spec: Spec,
+        path: &Path,
+        visit: &mut impl FnMut(&Obj, &Path),
+    ) {
         visit(self, path);
         for (field, value) in self.entries() {
             if !field.is_known(language, spec) {
@@ -192,7 +198,7 @@ impl Obj {
     }
 
     /// The Ignition JSON of it, moved out so that large texts are not held twice. What says nothing is left out.
-    pub fn into_json(self, spec: Spec) -> Json {
+    pub(super) fn into_json(self, spec: Spec) -> Json {
         let mut map = Map::new();
         for (field, value) in self.table.fields.iter().zip(self.values) {
             if !field.is_known(Language::Ignition, spec) {

@@ -46,7 +46,7 @@ pub(super) struct Arena<'a> {
 
 impl<'a> Arena<'a> {
     /// Reads the events of the first document.
-    pub fn read(text: &'a str, limit: usize) -> Result<Self, YamlError> {
+    pub(super) fn read(text: &'a str, limit: usize) -> Result<Self, YamlError> {
         let options = granit_parser::options! {
             emit_comments: false,
             emit_anchor_events: true,

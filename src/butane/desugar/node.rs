@@ -19,7 +19,7 @@ pub(super) enum List {
 }
 
 impl List {
-    pub fn key(self) -> &'static str {
+    pub(super) fn key(self) -> &'static str {
         match self {
             Self::Files => "files",
             Self::Directories => "directories",
@@ -43,7 +43,7 @@ pub(super) struct Nodes<'a> {
 }
 
 impl<'a> Nodes<'a> {
-    pub fn new(storage: &'a mut Obj) -> Self {
+    pub(super) fn new(storage: &'a mut Obj) -> Self {
         let mut known = HashMap::new();
         for list in [List::Files, List::Directories, List::Links] {
             for (i, node) in storage.objs(list.key()).iter().enumerate() {
@@ -53,21 +53,21 @@ impl<'a> Nodes<'a> {
         Self { storage, known }
     }
 
-    pub fn exists(&self, path: &str) -> bool {
+    pub(super) fn exists(&self, path: &str) -> bool {
         [List::Files, List::Directories, List::Links].into_iter().any(|list| self.index(list, path).is_some())
     }
 
     /// The index of a node in its list.
-    pub fn index(&self, list: List, path: &str) -> Option<usize> {
+    pub(super) fn index(&self, list: List, path: &str) -> Option<usize> {
         self.known.get(&(list, path.to_owned())).copied()
     }
 
-    pub fn get(&mut self, list: List, index: usize) -> Option<&mut Obj> {
+    pub(super) fn get(&mut self, list: List, index: usize) -> Option<&mut Obj> {
         self.storage.objs_mut(list.key())?.get_mut(index)
     }
 
     /// Adds a node of which everything comes from `from`; gives its index.
-    pub fn add(&mut self, list: List, path: &str, from: &Path, context: &mut Context<'_>) -> usize {
+    pub(super) fn add(&mut self, list: List, path: &str, from: &Path, context: &mut Context<'_>) -> usize {
         let mut node = Obj::new(list.table());
         node.set_text("path", path);
         let Some(nodes) = self.storage.objs_mut(list.key()) else { return 0 };
@@ -79,7 +79,7 @@ impl<'a> Nodes<'a> {
     }
 
     /// Gives a file its contents.
-    pub fn fill(&mut self, index: usize, content: &[u8], from: &Path, context: &mut Context<'_>) {
+    pub(super) fn fill(&mut self, index: usize, content: &[u8], from: &Path, context: &mut Context<'_>) {
         let Some(contents) = self.get(List::Files, index).and_then(|file| file.obj_mut("contents")) else {
             return;
         };
@@ -96,7 +96,7 @@ impl<'a> Nodes<'a> {
     }
 
     /// Sets a value of a node.
-    pub fn set(&mut self, list: List, index: usize, key: &str, value: Value) {
+    pub(super) fn set(&mut self, list: List, index: usize, key: &str, value: Value) {
         if let Some(node) = self.get(list, index) {
             node.set(key, value);
         }

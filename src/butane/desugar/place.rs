@@ -9,11 +9,11 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub fn join(&self, field: &Field) -> Self {
+    pub(super) fn join(&self, field: &Field) -> Self {
         Self { butane: self.butane.join(field.butane), ignition: self.ignition.join(field.ignition) }
     }
 
-    pub fn at(&self, index: usize) -> Self {
+    pub(super) fn at(&self, index: usize) -> Self {
         Self { butane: self.butane.join(index), ignition: self.ignition.join(index) }
     }
 }

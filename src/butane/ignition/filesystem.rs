@@ -31,7 +31,7 @@ pub(super) fn check(filesystem: &Obj, path: &Path, spec: Spec, findings: &mut Fi
     if let Some(label) = filesystem.some_text("label") {
         match format {
             None => {
-                findings.error(path.join("label"), "filesystem must specify format if label is specified")
+                findings.error(path.join("label"), "filesystem must specify format if label is specified");
             }
             Some(format) => {
                 let longest = LABELS.iter().find(|(known, _)| *known == format).map(|(_, longest)| *longest);

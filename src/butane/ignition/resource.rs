@@ -21,7 +21,7 @@ pub(super) fn check(resource: &Obj, path: &Path, spec: Spec, findings: &mut Find
         match scheme.as_deref() {
             Some("http" | "https") => {}
             Some(_) => {
-                findings.error(path.join("httpHeaders"), "cannot use HTTP headers with this source scheme")
+                findings.error(path.join("httpHeaders"), "cannot use HTTP headers with this source scheme");
             }
             None => findings.error(path.join("httpHeaders"), "HTTP headers need a source"),
         }

@@ -77,11 +77,11 @@ pub(super) struct Finding {
 pub(super) struct Findings(pub Vec<Finding>);
 
 impl Findings {
-    pub fn error(&mut self, path: Path, message: impl Into<String>) {
+    pub(super) fn error(&mut self, path: Path, message: impl Into<String>) {
         self.add(Severity::Error, path, message);
     }
 
-    pub fn warn(&mut self, path: Path, message: impl Into<String>) {
+    pub(super) fn warn(&mut self, path: Path, message: impl Into<String>) {
         self.add(Severity::Warning, path, message);
     }
 
@@ -90,13 +90,13 @@ impl Findings {
     }
 
     /// Adds an error at `path` if the check failed.
-    pub fn check(&mut self, path: Path, checked: Result<(), impl fmt::Display>) {
+    pub(super) fn check(&mut self, path: Path, checked: Result<(), impl fmt::Display>) {
         if let Err(error) = checked {
             self.error(path, error.to_string());
         }
     }
 
-    pub fn is_fatal(&self) -> bool {
+    pub(super) fn is_fatal(&self) -> bool {
         self.0.iter().any(|finding| finding.severity == Severity::Error)
     }
 }

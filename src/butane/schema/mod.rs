@@ -138,7 +138,7 @@ impl Field {
     }
 
     /// The name in the given language.
-    pub fn name(&self, language: Language) -> &'static str {
+    pub(super) fn name(&self, language: Language) -> &'static str {
         match language {
             Language::Butane => self.butane,
             Language::Ignition => self.ignition,
@@ -146,7 +146,7 @@ impl Field {
     }
 
     /// Whether the language knows the key in this spec.
-    pub fn is_known(&self, language: Language, spec: Spec) -> bool {
+    pub(super) fn is_known(&self, language: Language, spec: Spec) -> bool {
         self.since <= spec && (language == Language::Butane || !self.sugar)
     }
 }

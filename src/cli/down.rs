@@ -1,0 +1,31 @@
+//! `fleet down`
+
+use clap::Args;
+use tokio::time::Instant;
+
+use super::Global;
+use super::context::{Context, confirm};
+use crate::error::Error;
+use crate::provider::Provider as _;
+use crate::store::history::{self, Current};
+
+/// Remove every host of this fleet, and only those.
+#[derive(Debug, Args)]
+pub(super) struct Down {}
+
+impl Down {
+    pub(super) async fn run(self, global: &Global) -> Result<u8, Error> {
+        let began = Instant::now();
+        let context = Context::new(global).await?;
+        let _lease = context.lease("down")?;
+        let hosts = context.provider.list().await?;
+        if !hosts.is_empty() {
+            let name = &context.config().name;
+            confirm(global, &format!("remove all {} hosts of {name} with their data", hosts.len()))?;
+        }
+        let end = context.engine().down().await?;
+        // What was in force went with the hosts; the history stays.
+        history::set_current(&context.store, &Current::default()).await?;
+        Ok(context.finish("down", end, began))
+    }
+}

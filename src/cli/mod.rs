@@ -1,0 +1,186 @@
+//! The command line: one file a subcommand, each with its arguments and what it runs; no logic of its own.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+use crate::error::{Error, INTERRUPTED, UNEXPECTED};
+use crate::report::clean::clean_lines;
+
+mod context;
+mod down;
+mod exec;
+mod init;
+mod interrupt;
+mod logs;
+mod pages;
+mod render;
+mod roll;
+mod schema;
+mod ssh;
+mod status;
+mod up;
+mod validate;
+
+/// From a container image to a rolling-updated fleet of immutable Flatcar hosts.
+#[derive(Debug, Parser)]
+#[command(name = "fleet", version, propagate_version = true, max_term_width = 110)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every subcommand understands.
+#[derive(Debug, Clone, Args)]
+struct Global {
+    /// The fleet's configuration
+    #[arg(short, long, global = true, default_value = "fleet.yaml", value_name = "PATH")]
+    file: PathBuf,
+    /// Use this provider instead of the configured one
+    #[arg(long, global = true, value_name = "local|aws")]
+    provider: Option<String>,
+    /// The form of results and progress
+    #[arg(long, global = true, value_enum, default_value_t = OutputForm::Text)]
+    output: OutputForm,
+    /// Do not ask; needed where standard input is no terminal
+    #[arg(short, long, global = true)]
+    yes: bool,
+    /// More of what happens inside, on standard error (twice: all of it)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+/// The form of results and progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OutputForm {
+    /// For people.
+    Text,
+    /// JSON for machines: documents and lines, see docs/events.md.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a commented fleet.yaml
+    Init(init::Init),
+    /// Check configuration, templates and the rendered Ignition; report every problem at once
+    Validate(validate::Validate),
+    /// Print the Ignition JSON of a group
+    Render(render::Render),
+    /// Create or adopt hosts until the fleet matches
+    Up(up::Up),
+    /// Show every host: state, image, release, health
+    Status(status::Status),
+    /// Bring a new image or configuration to every host, one at a time
+    Roll(roll::Roll),
+    /// Remove every host of this fleet, and only those
+    Down(down::Down),
+    /// Show the journal of a service
+    Logs(logs::Logs),
+    /// Log in to a host, or run a command there
+    Ssh(ssh::SshCommand),
+    /// Run a command in a service's container
+    Exec(exec::Exec),
+    /// Print the JSON Schema of fleet.yaml
+    Schema(schema::Schema),
+    /// Print a completion script for a shell
+    Completions(pages::Completions),
+    /// Print the manual page, or write all pages to a folder
+    Man(pages::Man),
+}
+
+/// Runs the command line and returns the exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(UNEXPECTED);
+        }
+    };
+    tracing_to_stderr(cli.global.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&error.to_string());
+            return UNEXPECTED;
+        }
+    };
+    let code = runtime.block_on(async {
+        tokio::select! {
+            result = run(cli) => result.unwrap_or_else(|error| {
+                complain(&error.to_string());
+                error.exit_code()
+            }),
+            () = interrupt::twice() => {
+                complain("stopped at once; `fleet status` shows what was left, the same command again goes on");
+                INTERRUPTED
+            }
+        }
+    });
+    runtime.shutdown_background();
+    code
+}
+
+async fn run(cli: Cli) -> Result<u8, Error> {
+    let global = &cli.global;
+    match cli.command {
+        Command::Init(command) => command.run(global),
+        Command::Validate(command) => command.run(global).await,
+        Command::Render(command) => command.run(global).await,
+        Command::Up(command) => command.run(global).await,
+        Command::Status(command) => command.run(global).await,
+        Command::Roll(command) => command.run(global).await,
+        Command::Down(command) => command.run(global).await,
+        Command::Logs(command) => command.run(global).await,
+        Command::Ssh(command) => command.run(global).await,
+        Command::Exec(command) => command.run(global).await,
+        Command::Schema(_) => schema::Schema::run(),
+        Command::Completions(command) => command.run(&mut Cli::command()),
+        Command::Man(command) => command.run(Cli::command()),
+    }
+}
+
+fn tracing_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => "fleet=debug",
+        _ => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::new(level);
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// Writes a result to standard output; a reader that went away is no error.
+fn print(text: &str) -> Result<(), Error> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Writes an error to standard error.
+fn complain(text: &str) {
+    say("error", text);
+}
+
+/// Writes a question to standard error.
+fn ask(text: &str) {
+    let mut stderr = std::io::stderr();
+    let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
+}
+
+/// Writes a warning to standard error.
+fn warn(text: &str) {
+    say("warning", text);
+}
+
+fn say(severity: &str, text: &str) {
+    let text: Vec<_> = clean_lines(text).collect();
+    let _ = writeln!(std::io::stderr(), "{severity}: {}", text.join("\n"));
+}

@@ -1,0 +1,88 @@
+//! `fleet roll`
+
+use clap::{Args, ValueEnum};
+use tokio::time::Instant;
+
+use super::Global;
+use super::context::Context;
+use crate::config::model::Strategy;
+use crate::error::Error;
+use crate::event::Event;
+use crate::provider::Provider as _;
+use crate::rollout::assemble::{Refresh, assemble, given_images};
+use crate::rollout::error::Verdict;
+use crate::rollout::plan::Wanted;
+use crate::rollout::scale::host_names;
+use crate::store::history;
+use crate::store::journal::Journal;
+
+/// Bring a new image or configuration to every host, one at a time.
+#[derive(Debug, Args)]
+pub(super) struct Roll {
+    /// The image to roll out; holds until the image in fleet.yaml changes
+    #[arg(long, value_name = "[SERVICE=]REF")]
+    image: Vec<String>,
+    /// How hosts change; this version changes them in place
+    #[arg(long, value_enum)]
+    strategy: Option<StrategyArgument>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StrategyArgument {
+    Auto,
+    InPlace,
+    Replace,
+}
+
+impl Roll {
+    pub(super) async fn run(self, global: &Global) -> Result<u8, Error> {
+        let began = Instant::now();
+        let context = Context::new(global).await?;
+        let configured = context.config().roll.strategy;
+        if self.strategy == Some(StrategyArgument::Replace)
+            || (self.strategy.is_none() && configured == Strategy::Replace)
+        {
+            return Err(Error::precondition(
+                "roll strategy `replace` is not supported by this version of fleet",
+                "use --strategy in-place, or auto",
+            ));
+        }
+        let _lease = context.lease("roll")?;
+        let given = given_images(context.config(), &self.image)?;
+        let mut current = history::current(&context.store).await?;
+        let known = history::release(&context.store, current.release).await?;
+        if known.is_none() && context.provider.list().await?.is_empty() {
+            return Err(Error::precondition("this fleet has no hosts yet", "create them: fleet up"));
+        }
+        let step = |message: String| context.events.emit(Event::Step { step: "resolve", message });
+        let sources = context.project.sources();
+        let release = assemble(&sources, known.as_ref(), &given, Refresh::All, &context.registry).await?;
+        for choice in release.images.values().filter(|choice| choice.reference != choice.pinned) {
+            step(format!("{} is {}", choice.reference, choice.pinned));
+        }
+        let running: Vec<_> =
+            context.provider.list().await?.into_iter().filter(|h| h.ssh.is_some()).collect();
+        for choice in release.images.values() {
+            context.provider.reach_registry(&running, &choice.pinned).await?;
+        }
+        let (mut journal, unfinished) = Journal::open(&context.store).await?;
+        if let Some(before) = unfinished {
+            let which = if before == release.id() { "this roll" } else { "a roll to another release" };
+            step(format!("{which} was not finished; going on from what the hosts say"));
+        }
+        current.release = history::record(&context.store, &release).await?;
+        let counts = context.counts(&current);
+        let wanted = release.groups.iter().map(|(name, group)| {
+            let count = counts.get(name).copied().unwrap_or(0);
+            let hosts = host_names(&context.config().name, name, count);
+            (name.clone(), Wanted { record: group.record.clone(), hosts })
+        });
+        let wanted = wanted.collect();
+        let end = context.engine().roll(&release, &wanted, &mut journal).await?;
+        // New hosts get the new release from the moment that one host serves it, and not before.
+        if !matches!(end.verdict, Verdict::Unchanged | Verdict::RolledBack) {
+            history::set_current(&context.store, &current).await?;
+        }
+        Ok(context.finish("roll", end, began))
+    }
+}

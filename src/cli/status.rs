@@ -1,0 +1,65 @@
+//! `fleet status`
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::context::Context;
+use super::{Global, OutputForm, interrupt, print};
+use crate::error::{Error, INTERRUPTED};
+use crate::report::{mode, table};
+use crate::rollout::rows::rows;
+use crate::store::history;
+
+/// Between two looks of `--watch`.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// Clears the screen and goes to its top left corner (ECMA-48: ED, CUP).
+const CLEAR: &str = "\x1b[2J\x1b[H";
+
+/// Show every host: state, image, release, health.
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    /// Look again every second until interrupted
+    #[arg(short, long)]
+    watch: bool,
+}
+
+impl Status {
+    pub(super) async fn run(self, global: &Global) -> Result<u8, Error> {
+        let context = Context::new(global).await?;
+        if !self.watch {
+            print(&show(&context, global).await?)?;
+            return Ok(0);
+        }
+        let mut interrupt = interrupt::watched();
+        let terminal = std::io::stdout().is_terminal();
+        loop {
+            let text = show(&context, global).await?;
+            print(&if terminal { format!("{CLEAR}{text}") } else { text })?;
+            tokio::select! {
+                () = tokio::time::sleep(WATCH_INTERVAL) => {}
+                _ = interrupt.wait_for(|stop| *stop) => return Ok(INTERRUPTED),
+            }
+        }
+    }
+}
+
+async fn show(context: &Context, global: &Global) -> Result<String, Error> {
+    let observed = context.engine().observe().await?;
+    let current = history::current(&context.store).await?;
+    let numbers = history::numbers_by_host_release(&context.store).await?;
+    let http = context.config().health.http.as_ref();
+    let rows = rows(context.config(), &context.counts(&current), &numbers, http, &observed);
+    if global.output == OutputForm::Json {
+        let url = context.balancer.url();
+        return table::render_json(&context.config().name, url.as_deref(), &rows)
+            .map_err(|e| std::io::Error::other(e).into());
+    }
+    let color = mode::colored(std::io::stdout().is_terminal(), mode::environment);
+    let mut text = table::render(&rows, color);
+    if rows.is_empty() {
+        text = format!("fleet {} has no hosts; `fleet up` creates them\n", context.config().name);
+    }
+    Ok(text)
+}

@@ -1,0 +1,100 @@
+//! `fleet up`
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use tokio::time::Instant;
+
+use super::Global;
+use super::context::{Context, confirm};
+use crate::error::Error;
+use crate::event::Event;
+use crate::provider::Provider as _;
+use crate::release::Release;
+use crate::rollout::assemble::{AsWritten, Refresh, assemble};
+use crate::rollout::error::Verdict;
+use crate::rollout::scale::scale;
+use crate::store::history::{self, CountChoice, Current};
+
+/// Create or adopt hosts until the fleet matches.
+#[derive(Debug, Args)]
+pub(super) struct Up {
+    /// How many hosts: N, or GROUP=N for one group; holds until fleet.yaml changes
+    #[arg(long, value_name = "[GROUP=]N")]
+    count: Vec<String>,
+}
+
+impl Up {
+    pub(super) async fn run(self, global: &Global) -> Result<u8, Error> {
+        let began = Instant::now();
+        let context = Context::new(global).await?;
+        let _lease = context.lease("up")?;
+        let mut current = history::current(&context.store).await?;
+        for (group, count) in self.counts(&context)? {
+            let configured = context.config().groups.get(&group).map_or(0, |g| g.count);
+            current.counts.insert(group, CountChoice { configured, count });
+        }
+        let counts = context.counts(&current);
+        let release = release(&context, &mut current).await?;
+        if self.count.is_empty() {
+            let surplus = scale(&context.config().name, &counts, &context.provider.list().await?).remove;
+            if !surplus.is_empty() {
+                let names: Vec<String> = surplus.into_iter().map(|h| h.name).collect();
+                confirm(global, &format!("fleet.yaml has no place for {}: remove", names.join(", ")))?;
+            }
+        }
+        history::set_current(&context.store, &current).await?;
+        let mut end = context.engine().up(&release, &counts).await?;
+        if end.verdict == Verdict::Matches {
+            end.next = context.balancer.url().map(|url| format!("open {url}"));
+        }
+        Ok(context.finish("up", end, began))
+    }
+
+    fn counts(&self, context: &Context) -> Result<BTreeMap<String, u32>, Error> {
+        let groups: Vec<&str> = context.config().groups.keys().map(String::as_str).collect();
+        let wrong = |value: &str| {
+            let fix = format!("use --count N, or --count GROUP=N with a group of: {}", groups.join(", "));
+            Error::precondition(format!("--count {value}"), fix)
+        };
+        let read = |value: &String| {
+            let (group, number) = match (value.split_once('='), groups.as_slice()) {
+                (Some((group, number)), groups) if groups.contains(&group) => (group, number),
+                (None, [only]) => (*only, value.as_str()),
+                _ => return Err(wrong(value)),
+            };
+            let count: u32 = number.parse().map_err(|_| wrong(value))?;
+            if count > 1000 { Err(wrong(value)) } else { Ok((group.to_owned(), count)) }
+        };
+        self.count.iter().map(read).collect()
+    }
+}
+
+/// The release in force: the first is put together here; later ones come with a roll. Groups that were added since
+/// join it, groups that are gone leave it.
+async fn release(context: &Context, current: &mut Current) -> Result<Release, Error> {
+    let sources = context.project.sources();
+    let known = history::release(&context.store, current.release).await?;
+    let same_groups = |release: &Release| release.groups.keys().eq(context.config().groups.keys());
+    if let Some(known) = known.as_ref().filter(|release| same_groups(release)) {
+        let none = BTreeMap::new();
+        let candidate = assemble(&sources, Some(known), &none, Refresh::Missing, &AsWritten).await?;
+        if candidate.id() != known.id() {
+            let message = "fleet.yaml differs from the release in force; `fleet roll` brings it to the hosts"
+                .to_owned();
+            context.events.emit(Event::Warning { message });
+        }
+        return Ok(known.clone());
+    }
+    let none = BTreeMap::new();
+    let mut release = assemble(&sources, known.as_ref(), &none, Refresh::Missing, &context.registry).await?;
+    if let Some(known) = known {
+        for (name, group) in known.groups {
+            if release.groups.contains_key(&name) {
+                release.groups.insert(name, group);
+            }
+        }
+    }
+    current.release = history::record(&context.store, &release).await?;
+    Ok(release)
+}

@@ -1,0 +1,168 @@
+use super::super::decode::{Complaint, Int, Named, OneOf, Text, object};
+use super::super::model::{OnFailure, ProviderKind, Strategy};
+use super::super::service::Services;
+use super::super::value::{PublicKey, Span};
+use super::settings::{Channel, FleetName, Reboot, State, UrlPath, Version};
+
+object! {
+    /// A fleet of hosts that all run the same services: `fleet.yaml`.
+    #[schemars(rename = "Fleet")]
+    RawFleet refuses refused {
+        /// Names hosts, networks and tags: 1 to 32 of a-z 0-9 -, starting with a letter. Required.
+        #[schemars(required)]
+        name: FleetName,
+        /// Where hosts come from: containers on this machine, or EC2.
+        #[schemars(extend("default" = "local"))]
+        provider: OneOf<ProviderKind>,
+        /// How many hosts, where there are no `groups`.
+        #[schemars(extend("default" = 1))]
+        count: Count,
+        /// A Compose file whose services the hosts run, relative to this file.
+        compose: Text,
+        /// Services in the words of the Compose specification, beside those of `compose`.
+        services: Services,
+        /// Hosts that run different services. Without it, `count` hosts run every service.
+        groups: Named<RawGroup>,
+        /// When a host counts as healthy.
+        health: RawHealth,
+        /// How a roll proceeds.
+        roll: RawRoll,
+        /// Which Flatcar, and who reboots it.
+        os: RawOs,
+        /// Butane files of your own, relative to this file, merged in this order.
+        butane: Vec<Text>,
+        /// Access for people.
+        ssh: RawSsh,
+        /// The folder for the journal and the releases, relative to this file.
+        #[schemars(extend("default" = ".fleet"))]
+        state: State,
+        /// Settings of the local provider.
+        local: RawLocal,
+    }
+}
+
+fn refused(key: &str) -> Option<Complaint> {
+    matches!(key, "aws" | "hooks" | "secrets").then(|| {
+        Complaint::new(format!("`{key}` is not supported by this version"))
+            .help("remove it, or use a newer version of fleet")
+    })
+}
+
+/// A number of hosts.
+pub(crate) type Count = Int<0, 1000>;
+
+object! {
+    /// Hosts that run the same services.
+    #[schemars(rename = "Group")]
+    RawGroup {
+        /// How many hosts the group has.
+        #[schemars(extend("default" = 1))]
+        count: Count,
+        /// The services that each of its hosts runs; all of them when absent.
+        services: Vec<Text>,
+    }
+}
+
+object! {
+    /// When a host counts as healthy. Without `http`, running containers and their own health checks decide.
+    #[schemars(rename = "Health")]
+    RawHealth {
+        /// The request that decides.
+        http: RawHttp,
+        /// Time between two probes.
+        #[schemars(extend("default" = "2s"))]
+        interval: Span,
+        /// Time after which a probe has failed.
+        #[schemars(extend("default" = "5s"))]
+        timeout: Span,
+        /// Expected answers in a row until a host is healthy.
+        #[schemars(extend("default" = 3))]
+        successes: Int<1, 1000>,
+        /// Time without a restart until a host is healthy.
+        #[schemars(extend("default" = "10s"))]
+        min_healthy: Span,
+        /// Time after which a host that is not healthy has failed.
+        #[schemars(extend("default" = "5m"))]
+        deadline: Span,
+    }
+}
+
+object! {
+    /// An HTTP request sent to each host.
+    #[schemars(rename = "HttpHealth")]
+    RawHttp {
+        /// The service that answers. May be absent where there is only one service.
+        service: Text,
+        /// Path and query.
+        #[schemars(extend("default" = "/"))]
+        path: UrlPath,
+        /// The port on the host, where the service publishes several; its first TCP port when absent.
+        port: Int<1, 65535>,
+        /// The one status that counts as a success.
+        #[schemars(extend("default" = 200))]
+        status: Int<200, 599>,
+    }
+}
+
+object! {
+    /// How a roll proceeds.
+    #[schemars(rename = "Roll")]
+    RawRoll {
+        /// Change hosts in place or replace them; `auto` changes in place where that is possible.
+        #[schemars(extend("default" = "auto"))]
+        strategy: OneOf<Strategy>,
+        /// How many hosts of a group may be out at once.
+        #[schemars(extend("default" = 1))]
+        max_unavailable: Int<1, 1000>,
+        /// How many hosts above `count` may exist during a replace.
+        #[schemars(extend("default" = 1))]
+        surge: Count,
+        /// How long connections get to end after a host is taken out.
+        #[schemars(extend("default" = "30s"))]
+        drain: Span,
+        /// How long a host may take to pull the images.
+        #[schemars(extend("default" = "10m"))]
+        pull_deadline: Span,
+        /// How long a host may stay in one phase without progress.
+        #[schemars(extend("default" = "10m"))]
+        progress_deadline: Span,
+        /// What happens when a host fails: put the previous release back, or stop there.
+        #[schemars(extend("default" = "rollback"))]
+        on_failure: OneOf<OnFailure>,
+    }
+}
+
+object! {
+    /// Which Flatcar, and who reboots it.
+    #[schemars(rename = "Os")]
+    RawOs {
+        /// The release channel.
+        #[schemars(extend("default" = "stable"))]
+        channel: OneOf<Channel>,
+        /// A version such as 4230.2.3, or `current`.
+        #[schemars(extend("default" = "current"))]
+        version: Version,
+        /// `off`: only fleet reboots hosts. Else a REBOOT_STRATEGY of Flatcar.
+        #[schemars(extend("default" = "off"))]
+        reboot: OneOf<Reboot>,
+    }
+}
+
+object! {
+    /// Access for people.
+    #[schemars(rename = "Ssh")]
+    RawSsh {
+        /// Public keys of the user `core`, one line each.
+        authorized_keys: Vec<PublicKey>,
+    }
+}
+
+object! {
+    /// Settings of the local provider.
+    #[schemars(rename = "Local")]
+    RawLocal {
+        /// The port of the load balancer on 127.0.0.1.
+        #[schemars(extend("default" = 8080))]
+        port: Int<1, 65535>,
+    }
+}

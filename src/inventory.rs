@@ -1,0 +1,164 @@
+//! The fleet as it is: what the provider lists, joined with what each host says of itself.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+use crate::config::model::HttpHealth;
+use crate::provider::{Host, Member, ProviderError};
+use crate::release::HostRecord;
+
+mod parse;
+mod probe;
+
+pub use parse::parse_report;
+pub use probe::ChannelProbe;
+
+/// Looks at one host: what it carries, what it runs and what it answers.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// Takes one look, with one request to `http` if given.
+    ///
+    /// # Errors
+    /// When the host cannot be reached within the deadline.
+    async fn look(
+        &self,
+        host: &Host,
+        http: Option<&Ask>,
+        deadline: Duration,
+    ) -> Result<HostReport, ProviderError>;
+}
+
+/// The request of a look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// What to ask, and what to expect.
+    pub http: HttpHealth,
+    /// Time after which there is no answer.
+    pub timeout: Duration,
+}
+
+/// What one host says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct HostReport {
+    /// Changes with every boot.
+    pub boot_id: String,
+    /// Time since the boot.
+    pub uptime: Duration,
+    /// What the host was told to run; absent when it carries no record.
+    pub record: Option<HostRecord>,
+    /// A switch to another release began and did not end.
+    pub switching: bool,
+    /// The services that fleet runs there, by name.
+    pub services: BTreeMap<String, ServiceState>,
+    /// The answer to the request, if one was made.
+    pub answer: Option<Answer>,
+}
+
+/// A service on a host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ServiceState {
+    /// systemd's ActiveState.
+    pub unit: String,
+    /// systemd's SubState.
+    pub sub: String,
+    /// Restarts by systemd since the last start by hand or by fleet.
+    pub restarts: u32,
+    /// The exit status of the last main process.
+    pub exit_status: i32,
+    /// The container, if there is one.
+    pub container: Option<ContainerState>,
+}
+
+/// A container on a host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ContainerState {
+    /// Docker's state: running, exited ...
+    pub state: String,
+    /// The reference that the container was made from.
+    pub reference: String,
+    /// Every digest reference of the image that really runs.
+    pub digests: Vec<String>,
+    /// Docker's own health check: healthy, unhealthy, starting; absent without one.
+    pub health: Option<String>,
+}
+
+/// An answer to an HTTP request, or why there was none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// The status line's number; absent when no answer came.
+    pub status: Option<u16>,
+    /// The start of the body, or the error.
+    pub detail: String,
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.status {
+            Some(status) => write!(f, "{status} {}", self.detail),
+            None => f.write_str(&self.detail),
+        }
+    }
+}
+
+/// A host with all that is known of it now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observed {
+    /// The provider's view.
+    pub host: Host,
+    /// The host's own view, or why it could not be had.
+    pub report: Result<HostReport, String>,
+    /// The load balancer's view; absent when it does not know the host.
+    pub member: Option<Member>,
+}
+
+impl HostReport {
+    /// Whether every service of the record runs from exactly the recorded image.
+    ///
+    /// # Errors
+    /// The first service that does not, in words.
+    pub fn runs(&self, record: &HostRecord) -> Result<(), String> {
+        for (service, wanted) in &record.images {
+            let container = self.services.get(service).and_then(|s| s.container.as_ref());
+            let Some(container) = container.filter(|c| c.state == "running") else {
+                return Err(format!("{service} is not running"));
+            };
+            if container.reference != *wanted && !container.digests.contains(wanted) {
+                return Err(format!("{service} runs {}, not {wanted}", container.reference));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this one look shows a healthy host: units active, containers running and not unhealthy, the expected
+    /// status (a redirect is none).
+    ///
+    /// # Errors
+    /// The first thing that is wrong, in words.
+    pub fn healthy(&self, http: Option<&HttpHealth>) -> Result<(), String> {
+        for (name, service) in &self.services {
+            if service.unit != "active" {
+                return Err(format!("{name} is {} ({})", service.unit, service.sub));
+            }
+            match &service.container {
+                Some(container) if container.state == "running" => {
+                    if let Some(health @ ("unhealthy" | "starting")) = container.health.as_deref() {
+                        // The probe is quicker and stricter than Docker's own check, so a start does not wait for it.
+                        if http.is_none() || health == "unhealthy" {
+                            return Err(format!("{name}: its container is {health}"));
+                        }
+                    }
+                }
+                _ => return Err(format!("{name} has no running container")),
+            }
+        }
+        match (http, &self.answer) {
+            (None, _) => Ok(()),
+            (Some(http), Some(answer)) if answer.status == Some(http.status) => Ok(()),
+            (Some(http), Some(answer)) => Err(format!("{} answered {answer}", http.path)),
+            (Some(http), None) => Err(format!("{} was not asked", http.path)),
+        }
+    }
+}

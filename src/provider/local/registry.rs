@@ -1,0 +1,52 @@
+//! Registries on this machine's loopback address, which a host can only reach through a forwarded port.
+
+use std::collections::BTreeSet;
+
+use bollard::Docker;
+
+use super::exec;
+use crate::config::model::Config;
+use crate::provider::{Host, ProviderError, Result};
+
+/// The ports of all registries that the fleet's images name as `localhost` or `127.0.0.1`.
+pub(super) fn ports(config: &Config) -> Vec<u16> {
+    let ports: BTreeSet<_> = config.services.values().filter_map(|service| port(&service.image)).collect();
+    ports.into_iter().collect()
+}
+
+/// The port of an image's registry, if that is on the loopback address.
+pub(super) fn port(image: &str) -> Option<u16> {
+    let (registry, _) = image.split_once('/')?;
+    let (address, port) = registry.split_once(':')?;
+    if matches!(address, "localhost" | "127.0.0.1") { port.parse().ok() } else { None }
+}
+
+/// Lets a running host reach a registry of this machine, now and after each start. Hosts are given the ports that
+/// are known at launch; this one came later.
+pub(super) async fn forward(docker: &Docker, host: &Host, port: u16) -> Result<()> {
+    let unit = format!("registry-forward@{port}.service");
+    let script = format!(
+        "systemctl is-active --quiet {unit} || {{ systemctl add-wants sysinit.target {unit} && systemctl start {unit}; }}"
+    );
+    let (status, output) = exec::run(docker, &host.id, &["sh", "-c", &script]).await?;
+    if status == 0 {
+        return Ok(());
+    }
+    let action = format!("forward the registry's port {port} on host {}", host.name);
+    Err(ProviderError::api(action, output.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_registries_are_forwarded() {
+        assert_eq!(port("localhost:5000/tasks:v1"), Some(5000));
+        assert_eq!(port("127.0.0.1:5001/a/b@sha256:00"), Some(5001));
+        assert_eq!(port("tasks:v1"), None);
+        assert_eq!(port("localhost:v1"), None);
+        assert_eq!(port("library/tasks"), None);
+        assert_eq!(port("registry.example:5000/tasks"), None);
+    }
+}

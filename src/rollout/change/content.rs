@@ -1,0 +1,170 @@
+//! Reads single entries of an Ignition configuration into what a running host is to be given.
+
+use std::io::Read as _;
+
+use base64::Engine as _;
+use serde_json::Value;
+
+use super::{Change, Node, Write};
+
+/// Decompressed contents above this many bytes are refused, so that a small config cannot fill the memory.
+const MAX_CONTENTS: u64 = 256 << 20;
+
+/// The owner of a path: an id or a name for user and group; root when absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// User id.
+    pub uid: u64,
+    /// Group id.
+    pub gid: u64,
+    /// User name, which wins over the id.
+    pub user: Option<String>,
+    /// Group name, which wins over the id.
+    pub group: Option<String>,
+}
+
+/// Reads a file, directory or link.
+pub(super) fn node(word: &str, entry: &Value) -> Result<Write, String> {
+    let path = text(entry, "path").unwrap_or_default().to_owned();
+    let (node, default_mode) = match word {
+        "directory" => (Node::Directory, 0o755),
+        "link" => {
+            let target = text(entry, "target").unwrap_or_default().to_owned();
+            let hard = entry.get("hard").and_then(Value::as_bool).unwrap_or(false);
+            (if hard { Node::HardLink(target) } else { Node::Symlink(target) }, 0o777)
+        }
+        _ => {
+            if entry.get("append").is_some() {
+                return Err(format!("{path} is appended to, which only a first boot does"));
+            }
+            let contents = entry.get("contents").map_or(Ok(Vec::new()), contents);
+            (Node::File(contents.map_err(|reason| format!("{path}: {reason}"))?), 0o644)
+        }
+    };
+    let mode = entry.get("mode").and_then(Value::as_u64).and_then(|m| u32::try_from(m).ok());
+    Ok(Write { path, owner: owner(entry), mode: mode.unwrap_or(default_mode), node })
+}
+
+/// Reads a unit into the files that it is made of, as Ignition lays them out.
+pub(super) fn unit(entry: &Value, is_new: bool, change: &mut Change) -> Result<(), String> {
+    let name = text(entry, "name").unwrap_or_default().to_owned();
+    let path = format!("/etc/systemd/system/{name}");
+    let file = |path: String, body: &str| Write {
+        path,
+        owner: Owner::default(),
+        mode: 0o644,
+        node: Node::File(body.as_bytes().to_vec()),
+    };
+    if entry.get("mask").and_then(Value::as_bool) == Some(true) {
+        change.disable.insert(name);
+        let node = Node::Symlink("/dev/null".to_owned());
+        change.write.push(Write { path, owner: Owner::default(), mode: 0o777, node });
+        return Ok(());
+    }
+    if let Some(body) = text(entry, "contents") {
+        change.write.push(file(path.clone(), body));
+        if is_new {
+            change.added.insert(name.clone());
+        }
+    }
+    for dropin in entry.get("dropins").and_then(Value::as_array).into_iter().flatten() {
+        let (Some(file_name), Some(body)) = (text(dropin, "name"), text(dropin, "contents")) else {
+            continue;
+        };
+        let folder = format!("{path}.d");
+        let directory =
+            Write { path: folder.clone(), owner: Owner::default(), mode: 0o755, node: Node::Directory };
+        if !change.write.contains(&directory) {
+            change.write.push(directory);
+        }
+        change.write.push(file(format!("{folder}/{file_name}"), body));
+    }
+    match entry.get("enabled").and_then(Value::as_bool) {
+        Some(true) => {
+            change.enable.insert(name.clone());
+            // A unit of the system that is merely switched on (docker.service) was not changed.
+            if text(entry, "contents").is_some() || entry.get("dropins").is_some() {
+                change.restart.insert(name);
+            }
+        }
+        Some(false) => {
+            change.disable.insert(name);
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+/// Undoes an entry that is no longer wanted.
+pub(super) fn remove(key: &str, change: &mut Change) {
+    match key.split_once(':') {
+        Some(("unit", name)) => {
+            change.disable.insert(name.to_owned());
+            change.remove.insert(format!("/etc/systemd/system/{name}"));
+            change.remove.insert(format!("/etc/systemd/system/{name}.d"));
+        }
+        Some(("file" | "link", path)) => {
+            change.remove.insert(path.to_owned());
+        }
+        // A folder may hold what the services wrote; an empty one does no harm.
+        _ => {}
+    }
+}
+
+fn text<'a>(entry: &'a Value, field: &str) -> Option<&'a str> {
+    entry.get(field).and_then(Value::as_str)
+}
+
+fn owner(entry: &Value) -> Owner {
+    let part = |who: &str| entry.get(who).cloned().unwrap_or_default();
+    let (user, group) = (part("user"), part("group"));
+    let id = |value: &Value| value.get("id").and_then(Value::as_u64).unwrap_or(0);
+    let name = |value: &Value| text(value, "name").map(str::to_owned);
+    Owner { uid: id(&user), gid: id(&group), user: name(&user), group: name(&group) }
+}
+
+/// The bytes that Ignition would write: a `data:` URL, unpacked where it says so (RFC 2397).
+fn contents(contents: &Value) -> Result<Vec<u8>, String> {
+    let Some(source) = text(contents, "source").filter(|s| !s.is_empty()) else { return Ok(Vec::new()) };
+    let Some((head, body)) = source.strip_prefix("data:").and_then(|rest| rest.split_once(',')) else {
+        return Err(format!("its contents come from {source}, which only a first boot fetches"));
+    };
+    let bytes = percent_decode(body);
+    let bytes = if head.ends_with(";base64") {
+        base64::engine::general_purpose::STANDARD.decode(bytes).map_err(|e| e.to_string())?
+    } else {
+        bytes
+    };
+    match text(contents, "compression") {
+        None | Some("") => Ok(bytes),
+        Some("gzip") => {
+            let mut unpacked = Vec::new();
+            let mut reader = flate2::read::MultiGzDecoder::new(bytes.as_slice()).take(MAX_CONTENTS);
+            reader.read_to_end(&mut unpacked).map_err(|e| e.to_string())?;
+            Ok(unpacked)
+        }
+        Some(other) => Err(format!("unknown compression {other}")),
+    }
+}
+
+fn percent_decode(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = tail
+            .get(..2)
+            .and_then(|h| std::str::from_utf8(h).ok())
+            .and_then(|h| u8::from_str_radix(h, 16).ok());
+        match (first, hex) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    bytes
+}

@@ -1,0 +1,265 @@
+//! `up` and `down`: the right number of hosts, each on the release in force and serving.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::engine::{Engine, watch_health};
+use super::error::{End, RollError, Verdict};
+use super::health::Rule;
+use super::plan::{Policy, Standing, standing};
+use super::scale::{Scale, scale};
+use crate::event::Event;
+use crate::inventory::Observed;
+use crate::provider::{Host, Launch, Power, ProviderError};
+use crate::release::Release;
+use crate::render::RenderError;
+
+/// Between two looks at a host's power while it boots.
+const POWER_INTERVAL: Duration = Duration::from_millis(500);
+/// Between two looks at open connections.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(100);
+/// How much of a host's console is shown when it does not boot.
+const CONSOLE_LINES: usize = 20;
+
+impl Engine<'_> {
+    /// Creates, starts and removes hosts until every group has its count, and waits until all serve.
+    ///
+    /// # Errors
+    /// When the provider, the load balancer or the state fails; the same command goes on from there.
+    pub async fn up(&self, release: &Release, counts: &BTreeMap<String, u32>) -> Result<End, RollError> {
+        let began = Instant::now();
+        self.provider.prepare(self.events).await?;
+        let hosts = self.provider.list().await?;
+        let scale = scale(&self.config.name, counts, &hosts);
+        if scale.is_empty() {
+            let observed = self.observe().await?;
+            let waiting = self.not_serving(release, &observed);
+            if waiting.is_empty() && observed.iter().all(|o| o.member.is_some() || !self.is_balanced(&o.host))
+            {
+                return Ok(done(format!("nothing to do: all {} hosts serve", observed.len())));
+            }
+        }
+        self.events.emit(Event::Started {
+            command: "up",
+            fleet: self.config.name.clone(),
+            hosts: affected(&scale),
+            summary: summary(&scale, hosts.len()),
+        });
+        self.remove(&scale.remove).await?;
+        let failed = self.make(release, &scale).await?;
+        let count = self.provider.list().await?.len();
+        if self.interrupted() {
+            return Ok(End {
+                verdict: Verdict::Interrupted,
+                summary: "stopped while hosts were booting; they stay and boot on".to_owned(),
+                next: Some("fleet up goes on from here".to_owned()),
+            });
+        }
+        if !failed.is_empty() {
+            return Ok(End {
+                verdict: Verdict::Mixed,
+                summary: format!("{} of {count} hosts do not serve: {}", failed.len(), failed.join(", ")),
+                next: Some("fleet logs SERVICE --host HOST shows why; fleet up tries again".to_owned()),
+            });
+        }
+        Ok(done(format!("all {count} hosts serve after {:.1} s", began.elapsed().as_secs_f64())))
+    }
+
+    /// Removes every host and what they shared.
+    ///
+    /// # Errors
+    /// When the provider refuses; the same command goes on from there.
+    pub async fn down(&self) -> Result<End, RollError> {
+        let hosts = self.provider.list().await?;
+        self.events.emit(Event::Started {
+            command: "down",
+            fleet: self.config.name.clone(),
+            hosts: hosts.iter().map(|h| h.name.clone()).collect(),
+            summary: format!("{} hosts to remove", hosts.len()),
+        });
+        self.terminate(&hosts).await?;
+        self.provider.teardown().await?;
+        Ok(done(format!("{} hosts removed; nothing of this fleet is left", hosts.len())))
+    }
+
+    fn not_serving(&self, release: &Release, observed: &[Observed]) -> Vec<Host> {
+        observed
+            .iter()
+            .filter(|o| {
+                let policy = Policy { max_unavailable: 1, http: self.ask_of(&o.host.group).map(|a| a.http) };
+                let standing = release.groups.get(&o.host.group).map(|g| standing(&g.record, &policy, o));
+                matches!(standing, Some(Standing::Out(_) | Standing::Lost(_)))
+            })
+            .map(|o| o.host.clone())
+            .collect()
+    }
+
+    /// Whether the load balancer should know a host at all.
+    fn is_balanced(&self, host: &Host) -> bool {
+        self.balancer.url().is_some()
+            && (self.config.health.http.is_none() || self.ask_of(&host.group).is_some())
+    }
+
+    /// Hosts that go away lose their connections only after these had time to end.
+    async fn remove(&self, hosts: &[Host]) -> Result<(), RollError> {
+        let members = self.balancer.members().await.unwrap_or_default();
+        for host in hosts.iter().filter(|h| members.contains_key(&h.name)) {
+            self.phase(host, "drain");
+            self.balancer.drain(&host.name).await?;
+        }
+        let began = Instant::now();
+        while began.elapsed() < self.config.roll.drain {
+            let members = self.balancer.members().await.unwrap_or_default();
+            let open = |host: &Host| members.get(&host.name).map_or(0, |m| m.connections);
+            if hosts.iter().all(|host| open(host) == 0) {
+                break;
+            }
+            tokio::time::sleep(DRAIN_INTERVAL).await;
+        }
+        if !hosts.is_empty() {
+            self.terminate(hosts).await?;
+        }
+        Ok(())
+    }
+
+    async fn terminate(&self, hosts: &[Host]) -> Result<(), RollError> {
+        let began = Instant::now();
+        hosts.iter().for_each(|host| self.phase(host, "terminate"));
+        self.provider.terminate(hosts).await?;
+        for host in hosts {
+            self.channel.forget(&host.name)?;
+            self.events.emit(Event::HostDone { host: host.name.clone(), took: began.elapsed() });
+        }
+        Ok(())
+    }
+
+    /// Launches what is missing, starts what is down, and waits for all side by side. Returns those that failed.
+    async fn make(&self, release: &Release, scale: &Scale) -> Result<Vec<String>, RollError> {
+        self.provider.terminate(&scale.remake).await?;
+        self.provider.start(&scale.start).await?;
+        let remade = scale.remake.iter().map(|h| (h.name.clone(), h.group.clone()));
+        let mut launches = Vec::new();
+        for (name, group) in scale.create.iter().cloned().chain(remade) {
+            let ignition = release
+                .groups
+                .get(&group)
+                .map(|g| crate::butane::to_canonical_json(&g.ignition, false))
+                .ok_or_else(|| RollError::Precondition {
+                    what: RenderError::NoSuchGroup(group.clone()).to_string(),
+                    fix: "fleet validate shows the groups".to_owned(),
+                })?;
+            self.channel.forget(&name)?;
+            self.events.emit(Event::Phase { host: name.clone(), phase: "launch", detail: String::new() });
+            launches.push(Launch { name, group, ignition });
+        }
+        self.provider.launch(&launches, self.events).await?;
+        let observed = self.observe().await?;
+        let waiting = self.not_serving_at_all(release, &observed);
+        let boots = waiting.iter().map(|host| self.boot(host));
+        let results = futures_util::future::join_all(boots).await;
+        let failed: Vec<String> = results.into_iter().flatten().collect();
+        let hosts = self.provider.list().await?;
+        let healthy: Vec<Host> =
+            hosts.into_iter().filter(|h| self.is_balanced(h) && !failed.contains(&h.name)).collect();
+        self.balancer.sync(&healthy).await?;
+        self.wait_for_balancer(&healthy).await?;
+        Ok(failed)
+    }
+
+    /// Hosts whose own answer is not good; that the load balancer does not know them yet is no matter here.
+    fn not_serving_at_all(&self, release: &Release, observed: &[Observed]) -> Vec<Host> {
+        let blind: Vec<Observed> = observed.iter().map(|o| Observed { member: None, ..o.clone() }).collect();
+        self.not_serving(release, &blind)
+    }
+
+    async fn wait_for_balancer(&self, hosts: &[Host]) -> Result<(), RollError> {
+        let began = Instant::now();
+        loop {
+            let members = self.balancer.members().await?;
+            let down: Vec<&str> = hosts
+                .iter()
+                .filter(|h| members.get(&h.name).is_some_and(|m| !m.up && !m.drained))
+                .map(|h| h.name.as_str())
+                .collect();
+            if down.is_empty() {
+                return Ok(());
+            }
+            if began.elapsed() >= self.config.health.deadline {
+                let what = format!("the load balancer's check of {}", down.join(", "));
+                return Err(ProviderError::Deadline { what, deadline: self.config.health.deadline }.into());
+            }
+            tokio::time::sleep(DRAIN_INTERVAL).await;
+        }
+    }
+
+    /// Waits until a host serves; its name when it does not.
+    async fn boot(&self, host: &Host) -> Option<String> {
+        let began = Instant::now();
+        self.phase(host, "boot");
+        let mut interrupt = self.interrupt.clone();
+        let failure = tokio::select! {
+            watched = watch_health(self, host, None, Rule::FirstBoot) => watched.failure.map(|f| (f, watched.last)),
+            failure = self.watch_power(host) => Some((failure, None)),
+            _ = interrupt.wait_for(|stop| *stop) => return None,
+        };
+        let Some((reason, seen)) = failure else {
+            self.events.emit(Event::HostDone { host: host.name.clone(), took: began.elapsed() });
+            return None;
+        };
+        // A host that can be asked knows best what is wrong with its services; of another only the console is left.
+        let evidence = match seen.and_then(|report| report.record) {
+            Some(record) => self.evidence(host, &record).await,
+            None => self.provider.console(host, CONSOLE_LINES).await.unwrap_or_default(),
+        };
+        self.events.emit(Event::HostFailed { host: host.name.clone(), phase: "boot", reason, evidence });
+        Some(host.name.clone())
+    }
+
+    /// Ends when the provider says that a host will not come up, however long SSH might be tried.
+    async fn watch_power(&self, host: &Host) -> String {
+        loop {
+            tokio::time::sleep(POWER_INTERVAL).await;
+            if let Ok(hosts) = self.provider.list().await {
+                match hosts.iter().find(|h| h.name == host.name).map(|h| h.power) {
+                    Some(Power::Failed) => return "its first boot failed".to_owned(),
+                    Some(Power::Stopped) => return "it stopped".to_owned(),
+                    None => return "it does not exist any more".to_owned(),
+                    Some(Power::Running | Power::Pending) => {}
+                }
+            }
+        }
+    }
+
+    fn phase(&self, host: &Host, phase: &'static str) {
+        self.events.emit(Event::Phase { host: host.name.clone(), phase, detail: String::new() });
+    }
+}
+
+fn done(summary: String) -> End {
+    End { verdict: Verdict::Matches, summary, next: None }
+}
+
+fn affected(scale: &Scale) -> Vec<String> {
+    let created = scale.create.iter().map(|(name, _)| name);
+    let existing = scale.remake.iter().chain(&scale.start).chain(&scale.remove).map(|h| &h.name);
+    created.chain(existing).cloned().collect()
+}
+
+fn summary(scale: &Scale, existing: usize) -> String {
+    let parts: Vec<String> = [
+        (scale.create.len(), "to create"),
+        (scale.remake.len(), "to make anew"),
+        (scale.start.len(), "to start"),
+        (scale.remove.len(), "to remove"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    match parts.as_slice() {
+        [] => format!("{existing} hosts exist; waiting until all serve"),
+        parts => format!("{existing} hosts exist, {}", parts.join(", ")),
+    }
+}

@@ -1,0 +1,286 @@
+//! One host from its release to another: the phases in their order, each with its effect.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Engine, RollError, watch_health};
+use crate::event::Event;
+use crate::inventory::{HostReport, Observed};
+use crate::provider::{Host, ProviderError};
+use crate::release::{GroupRelease, HostRecord, short};
+use crate::render::escape::shell_word;
+use crate::render::unit_name;
+use crate::rollout::bundle::{bundle, restore_script, stage_script, switch_script};
+use crate::rollout::change::{Change, Fit, change};
+use crate::rollout::health::Rule;
+use crate::rollout::phase::{OnFailure, Outcome, Phase};
+use crate::store::journal::{Entry, Journal};
+
+/// Between two looks at the load balancer.
+const BALANCER_INTERVAL: Duration = Duration::from_millis(50);
+/// How long the load balancer may take to see a healthy host.
+const UNDRAIN_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a switch may take beside the time that the services have to stop.
+const SWITCH_DEADLINE: Duration = Duration::from_secs(120);
+/// How many journal lines of a failed service are shown.
+const EVIDENCE_LINES: usize = 15;
+
+/// One conversion under way.
+struct Conversion<'a> {
+    host: &'a Host,
+    wanted: &'a GroupRelease,
+    change: Change,
+    bundle: Vec<u8>,
+    /// Whether the load balancer must be told: not for a change that disturbs no service.
+    drains: bool,
+}
+
+impl Engine<'_> {
+    /// Converts a host and returns the final phase.
+    ///
+    /// # Errors
+    /// When the journal cannot be written, or the host needs a replacement.
+    pub(super) async fn convert(
+        &self,
+        observed: &Observed,
+        wanted: &GroupRelease,
+        release: &str,
+        journal: &mut Journal,
+    ) -> Result<Phase, RollError> {
+        let host = &observed.host;
+        let conversion = self.prepare(observed, wanted)?;
+        let on_failure =
+            OnFailure { restore: self.config.roll.on_failure == crate::config::model::OnFailure::Rollback };
+        let began = Instant::now();
+        let mut phase = Phase::Pull;
+        while !phase.is_final() {
+            let entry = Entry::HostEntered { release: release.to_owned(), host: host.name.clone(), phase };
+            journal.append((self.clock)(), entry).await?;
+            let entered = Instant::now();
+            self.events.emit(Event::Phase {
+                host: host.name.clone(),
+                phase: phase.word(),
+                detail: conversion.detail(phase),
+            });
+            let outcome = match self.enter(phase, &conversion).await {
+                Ok(()) => {
+                    let took = entered.elapsed();
+                    self.events.emit(Event::PhaseDone { host: host.name.clone(), phase: phase.word(), took });
+                    Outcome::Done
+                }
+                Err(_) if phase == Phase::Pull && self.interrupted() => Outcome::Failed,
+                Err(failure) => {
+                    self.report_failure(&conversion, phase, failure).await;
+                    Outcome::Failed
+                }
+            };
+            phase = phase.next(outcome, on_failure);
+        }
+        if phase == Phase::Converted {
+            self.events.emit(Event::HostDone { host: host.name.clone(), took: began.elapsed() });
+        }
+        Ok(phase)
+    }
+
+    fn prepare<'a>(
+        &self,
+        observed: &'a Observed,
+        wanted: &'a GroupRelease,
+    ) -> Result<Conversion<'a>, RollError> {
+        let unknown = HostReport::default();
+        let report = observed.report.as_ref().unwrap_or(&unknown);
+        let change = match change(report, wanted) {
+            Fit::InPlace(change) => change,
+            Fit::Replace(reasons) => {
+                return Err(RollError::Precondition {
+                    what: format!(
+                        "{} cannot take this release in place: {}",
+                        observed.host.name,
+                        reasons.join("; ")
+                    ),
+                    fix: "make the hosts anew: `fleet down` and `fleet up`, or undo that part of the change"
+                        .to_owned(),
+                });
+            }
+        };
+        let bundle = bundle(&change, &wanted.record).map_err(ProviderError::from)?;
+        let serves = observed.member.is_none_or(|m| !m.drained && m.up);
+        let drains =
+            change.disturbs() || !serves || report.healthy(self.config.health.http.as_ref()).is_err();
+        Ok(Conversion { host: &observed.host, wanted, change, bundle, drains })
+    }
+
+    async fn enter(&self, phase: Phase, conversion: &Conversion<'_>) -> Result<(), String> {
+        match phase {
+            Phase::Pull => self.pull(conversion).await,
+            Phase::Drain => self.drain(conversion).await,
+            Phase::Switch => self.script(conversion, &switch_script(&conversion.wanted.record)).await,
+            Phase::Verify => self.verify(conversion).await,
+            Phase::Probe => self.watch(conversion, Some(&conversion.wanted.record)).await,
+            Phase::Restore => self.script(conversion, &restore_script(&conversion.wanted.record)).await,
+            Phase::ProbeRestored => self.watch_restored(conversion).await,
+            Phase::Undrain | Phase::UndrainRestored => self.undrain(conversion).await,
+            Phase::Converted | Phase::Restored | Phase::Untouched | Phase::LeftOut => Ok(()),
+        }
+    }
+
+    /// Nothing is disturbed yet, so an interrupt ends this phase at once.
+    async fn pull(&self, conversion: &Conversion<'_>) -> Result<(), String> {
+        let script = stage_script(&conversion.wanted.record);
+        let deadline = self.config.roll.pull_deadline;
+        let mut interrupt = self.interrupt.clone();
+        let run = self.channel.run(conversion.host, &script, &conversion.bundle, deadline);
+        let output = tokio::select! {
+            output = run => output.map_err(|e| e.to_string())?,
+            _ = interrupt.wait_for(|stop| *stop) => return Err("interrupted".to_owned()),
+        };
+        if output.status == 0 {
+            Ok(())
+        } else {
+            Err(format!("the pull failed: {}", last_line(&output.stderr)))
+        }
+    }
+
+    async fn drain(&self, conversion: &Conversion<'_>) -> Result<(), String> {
+        if !conversion.drains {
+            return Ok(());
+        }
+        let name = &conversion.host.name;
+        self.balancer.drain(name).await.map_err(|e| e.to_string())?;
+        let started = Instant::now();
+        loop {
+            let members = self.balancer.members().await.map_err(|e| e.to_string())?;
+            let open = members.get(name).map_or(0, |m| m.connections);
+            if open == 0 {
+                return Ok(());
+            }
+            if started.elapsed() >= self.config.roll.drain {
+                let message = format!("{name}: {open} connections still open after the drain time; going on");
+                self.events.emit(Event::Warning { message });
+                return Ok(());
+            }
+            tokio::time::sleep(BALANCER_INTERVAL).await;
+        }
+    }
+
+    async fn script(&self, conversion: &Conversion<'_>, script: &str) -> Result<(), String> {
+        let stopping =
+            conversion.wanted.record.images.keys().filter_map(|name| self.config.services.get(name));
+        let deadline = SWITCH_DEADLINE + stopping.map(|s| s.stop_grace_period).max().unwrap_or_default();
+        let output =
+            self.channel.run(conversion.host, script, &[], deadline).await.map_err(|e| e.to_string())?;
+        if output.status == 0 { Ok(()) } else { Err(last_line(&output.stderr).to_owned()) }
+    }
+
+    /// A container takes a moment to appear after its unit was started.
+    async fn verify(&self, conversion: &Conversion<'_>) -> Result<(), String> {
+        let started = Instant::now();
+        loop {
+            let report = self.probe.look(conversion.host, None, super::LOOK_DEADLINE).await;
+            let result = match &report {
+                Ok(report) => report.runs(&conversion.wanted.record),
+                Err(error) => Err(error.to_string()),
+            };
+            let crashing =
+                report.is_ok_and(|r| r.services.values().any(|s| s.restarts > 0 || s.unit == "failed"));
+            match result {
+                Ok(()) => return Ok(()),
+                // The probe phase tells a crash loop from a slow start, and shows why.
+                Err(_) if crashing => return Ok(()),
+                Err(reason) if started.elapsed() >= self.config.health.deadline => return Err(reason),
+                Err(_) => tokio::time::sleep(BALANCER_INTERVAL).await,
+            }
+        }
+    }
+
+    async fn watch(&self, conversion: &Conversion<'_>, wanted: Option<&HostRecord>) -> Result<(), String> {
+        // A change that disturbed nothing needs no new proof of health; its look was the planner's.
+        if !conversion.drains {
+            return Ok(());
+        }
+        let watched = watch_health(self, conversion.host, wanted, Rule::Roll).await;
+        watched.failure.map_or(Ok(()), Err)
+    }
+
+    async fn watch_restored(&self, conversion: &Conversion<'_>) -> Result<(), String> {
+        let report =
+            self.probe.look(conversion.host, None, super::LOOK_DEADLINE).await.map_err(|e| e.to_string())?;
+        if report.record.is_none_or(|record| record.release == conversion.wanted.record.release) {
+            return Err("the host keeps no previous release to go back to".to_owned());
+        }
+        self.watch(conversion, None).await
+    }
+
+    async fn undrain(&self, conversion: &Conversion<'_>) -> Result<(), String> {
+        if !conversion.drains {
+            return Ok(());
+        }
+        let name = &conversion.host.name;
+        self.balancer.undrain(name).await.map_err(|e| e.to_string())?;
+        let started = Instant::now();
+        loop {
+            let members = self.balancer.members().await.map_err(|e| e.to_string())?;
+            if members.get(name).is_none_or(|m| m.up && !m.drained) {
+                return Ok(());
+            }
+            if started.elapsed() >= UNDRAIN_DEADLINE {
+                return Err("the host is healthy but the load balancer's own check still fails".to_owned());
+            }
+            tokio::time::sleep(BALANCER_INTERVAL).await;
+        }
+    }
+
+    async fn report_failure(&self, conversion: &Conversion<'_>, phase: Phase, reason: String) {
+        let mut evidence = Vec::new();
+        if !matches!(phase, Phase::Pull | Phase::Drain) {
+            evidence = self.evidence(conversion.host, &conversion.wanted.record).await;
+        }
+        let host = conversion.host.name.clone();
+        self.events.emit(Event::HostFailed { host, phase: phase.word(), reason, evidence });
+    }
+
+    /// The last journal lines of the services that were restarted, and the last answer.
+    pub(in crate::rollout) async fn evidence(&self, host: &Host, record: &HostRecord) -> Vec<String> {
+        let units: Vec<String> = record
+            .images
+            .keys()
+            .map(|service| format!("--unit {}", shell_word(&unit_name(service))))
+            .collect();
+        let script =
+            format!("journalctl --no-pager --output cat --lines {EVIDENCE_LINES} {}", units.join(" "));
+        let journal = self.channel.run(host, &script, &[], super::LOOK_DEADLINE).await;
+        let mut lines: Vec<String> = match journal {
+            Ok(output) => String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect(),
+            Err(error) => vec![error.to_string()],
+        };
+        let ask = self.ask_of(&host.group);
+        let deadline = super::LOOK_DEADLINE + self.config.health.timeout;
+        let answer = self.probe.look(host, ask.as_ref(), deadline).await.ok().and_then(|r| r.answer);
+        if let (Some(ask), Some(answer)) = (ask, answer) {
+            lines.push(format!("GET {} -> {answer}", ask.http.path));
+        }
+        lines
+    }
+}
+
+impl Conversion<'_> {
+    fn detail(&self, phase: Phase) -> String {
+        let record = &self.wanted.record;
+        match phase {
+            Phase::Pull => record.images.values().map(|i| short(i)).collect::<Vec<_>>().join(", "),
+            Phase::Switch => format!(
+                "release {}: {} files, restarts {}",
+                short(&record.release),
+                self.change.write.len() + self.change.remove.len(),
+                self.change.restart.len()
+            ),
+            Phase::Drain | Phase::Undrain if !self.drains => "no service is disturbed".to_owned(),
+            _ => String::new(),
+        }
+    }
+}
+
+fn last_line(text: &str) -> &str {
+    text.trim().lines().last().unwrap_or("no message")
+}

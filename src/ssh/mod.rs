@@ -1,0 +1,199 @@
+//! Hosts over the system's `ssh`, so that a user's ssh_config, agent and jump hosts work as they do by hand. One
+//! connection a host is opened and shared by all commands.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::Command;
+
+use crate::provider::{Host, HostChannel, Output, ProviderError, Result};
+use crate::release::hex_digest;
+use crate::render::escape::shell_word;
+
+pub mod key;
+
+/// The user that fleet logs in as: Flatcar's own administrator, who may become root without a password.
+const USER: &str = "core";
+/// The status that `ssh` itself ends with when it could not do its work (ssh(1), EXIT STATUS).
+const SSH_FAILED: i32 = 255;
+/// How long an unused shared connection stays open.
+const PERSIST: &str = "ControlPersist=60s";
+
+/// Runs commands over `ssh`.
+#[derive(Debug, Clone)]
+pub struct Ssh {
+    key: PathBuf,
+    known_hosts: PathBuf,
+    sockets: PathBuf,
+}
+
+impl Ssh {
+    /// A channel that logs in with this key and keeps what it learns of hosts in `folder`.
+    ///
+    /// # Errors
+    /// When no folder for the shared connections can be made.
+    pub fn new(key: &Path, folder: &Path) -> Result<Self> {
+        // The path of a socket may hold 107 bytes (unix(7)), which a project's folder easily exceeds.
+        let name = hex_digest(folder.as_os_str().as_encoded_bytes());
+        let sockets = std::env::temp_dir().join(format!("fleet-{}", name.get(..16).unwrap_or(&name)));
+        key::private_folder(&sockets)?;
+        Ok(Self { key: key.to_owned(), known_hosts: folder.join("known_hosts"), sockets })
+    }
+
+    fn command(&self, host: &Host) -> Result<Command> {
+        let endpoint = host.ssh.as_ref().ok_or_else(|| ProviderError::Unreachable {
+            host: host.name.clone(),
+            message: "it is not running".to_owned(),
+        })?;
+        let socket = hex_digest(format!("{}/{}", host.id, endpoint.port).as_bytes());
+        let socket = self.sockets.join(socket.get(..16).unwrap_or(&socket));
+        let mut command = Command::new("ssh");
+        command.kill_on_drop(true);
+        for option in [
+            "BatchMode=yes".to_owned(),
+            "ConnectTimeout=5".to_owned(),
+            "ServerAliveInterval=5".to_owned(),
+            "ServerAliveCountMax=3".to_owned(),
+            "LogLevel=ERROR".to_owned(),
+            "IdentitiesOnly=yes".to_owned(),
+            // A host is known by its name in the fleet: its address may be another's tomorrow.
+            "StrictHostKeyChecking=accept-new".to_owned(),
+            "GlobalKnownHostsFile=/dev/null".to_owned(),
+            // Debian hashes names by default; ours are no secret, and must be found again to be forgotten.
+            "HashKnownHosts=no".to_owned(),
+            format!("HostKeyAlias={}", host.name),
+            format!("UserKnownHostsFile={}", quote(&self.known_hosts)),
+            format!("ControlPath={}", quote(&socket)),
+        ] {
+            command.arg("-o").arg(option);
+        }
+        command.arg("-i").arg(&self.key).args(["-p", &endpoint.port.to_string(), "-l", USER]);
+        Ok(command)
+    }
+
+    /// Opens the shared connection. It keeps no pipe of ours open, or reading a command's output would wait for the
+    /// end of the shared connection.
+    async fn open(&self, host: &Host) -> Result<()> {
+        let mut command = self.command(host)?;
+        command.args(["-o", "ControlMaster=auto", "-o", PERSIST]);
+        command.arg(address(host)).arg("true");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().await?;
+        Ok(())
+    }
+
+    fn is_open(&self, host: &Host) -> bool {
+        let port = host.ssh.as_ref().map_or(0, |e| e.port);
+        let socket = hex_digest(format!("{}/{port}", host.id).as_bytes());
+        self.sockets.join(socket.get(..16).unwrap_or(&socket)).exists()
+    }
+
+    async fn remote(&self, host: &Host, remote: &str) -> Result<Command> {
+        if !self.is_open(host) {
+            self.open(host).await?;
+        }
+        let mut command = self.command(host)?;
+        command.args(["-o", "ControlMaster=no"]).arg(address(host)).arg("--").arg(remote);
+        Ok(command)
+    }
+}
+
+fn address(host: &Host) -> String {
+    host.ssh.as_ref().map(|endpoint| endpoint.address.clone()).unwrap_or_default()
+}
+
+/// A path in an option of ssh: percent signs are tokens there, and spaces separate.
+fn quote(path: &Path) -> String {
+    format!("\"{}\"", path.display().to_string().replace('%', "%%"))
+}
+
+fn unreachable(host: &Host, stderr: &str) -> ProviderError {
+    let line = stderr.trim().lines().last().unwrap_or("ssh gave no reason").to_owned();
+    let message = if stderr.contains("HOST IDENTIFICATION HAS CHANGED") {
+        format!("its SSH key has changed, so it may be another machine ({line})")
+    } else {
+        line
+    };
+    ProviderError::Unreachable { host: host.name.clone(), message }
+}
+
+#[async_trait]
+impl HostChannel for Ssh {
+    async fn run(&self, host: &Host, script: &str, stdin: &[u8], deadline: Duration) -> Result<Output> {
+        let work = async {
+            let mut command = self.remote(host, &format!("sudo bash -c {}", shell_word(script))).await?;
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = command.spawn()?;
+            let mut input = child.stdin.take();
+            let write = async {
+                if let Some(mut pipe) = input.take() {
+                    // A script that ends early closes its end; its status tells more than this error.
+                    let _ = pipe.write_all(stdin).await;
+                }
+            };
+            let (_, output) = tokio::join!(write, child.wait_with_output());
+            let output = output?;
+            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+            let status = output.status.code().unwrap_or(SSH_FAILED);
+            if status == SSH_FAILED {
+                return Err(unreachable(host, &stderr));
+            }
+            Ok(Output { status, stdout: output.stdout, stderr })
+        };
+        tokio::time::timeout(deadline, work)
+            .await
+            .map_err(|_| ProviderError::Deadline { what: format!("host {}", host.name), deadline })?
+    }
+
+    async fn attach(&self, host: &Host, remote: Option<&str>, tty: bool) -> Result<i32> {
+        let mut command = self.command(host)?;
+        command.arg(if tty { "-t" } else { "-T" }).arg(address(host));
+        if let Some(remote) = remote {
+            command.arg("--").arg(remote);
+        }
+        let status = command.status().await?;
+        Ok(status.code().unwrap_or(SSH_FAILED))
+    }
+
+    async fn follow(
+        &self,
+        host: &Host,
+        remote: &str,
+        line: &(dyn for<'l> Fn(&'l str) + Sync),
+    ) -> Result<i32> {
+        let mut command = self.remote(host, remote).await?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        if let Some(stdout) = child.stdout.take() {
+            let mut reader = BufReader::new(stdout);
+            let mut bytes = Vec::new();
+            while reader.read_until(b'\n', &mut bytes).await? > 0 {
+                line(String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']));
+                bytes.clear();
+            }
+        }
+        let output = child.wait_with_output().await?;
+        let status = output.status.code().unwrap_or(SSH_FAILED);
+        if status == SSH_FAILED {
+            return Err(unreachable(host, &String::from_utf8_lossy(&output.stderr)));
+        }
+        Ok(status)
+    }
+
+    fn forget(&self, host_name: &str) -> Result<()> {
+        if !self.known_hosts.exists() {
+            return Ok(());
+        }
+        let text = fs_err::read_to_string(&self.known_hosts)?;
+        let kept: String = text
+            .lines()
+            .filter(|line| line.split(' ').next() != Some(host_name))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        fs_err::write(&self.known_hosts, kept)?;
+        Ok(())
+    }
+}
