@@ -34,10 +34,53 @@ fn cases(folder: &Path) -> Vec<Case> {
     index.lines().skip(1).map(case).collect()
 }
 
+/// Files that are symbolic links, by the end of their case's name. A checkout may hold the target as a text instead.
+const LINKS: [(&str, &str); 3] = [
+    ("file-local-symlink-outside", "out.txt"),
+    ("tree-path", "root/opt/current"),
+    ("tree-override-file", "root/opt/current"),
+];
+
+/// The files directory of a case, with its links made true in a copy where they are not.
+fn files_of(case: &Case, temporary: &Path) -> Option<PathBuf> {
+    let files_dir = case.folder.join(format!("{}.files", case.name));
+    if !files_dir.is_dir() {
+        return None;
+    }
+    let Some((_, link)) = LINKS.iter().find(|(name, _)| case.name.ends_with(name)) else {
+        return Some(files_dir);
+    };
+    if files_dir.join(link).is_symlink() {
+        return Some(files_dir);
+    }
+    let copy = temporary.join("files");
+    copy_tree(&files_dir, &copy);
+    let target = std::fs::read_to_string(copy.join(link)).unwrap();
+    std::fs::remove_file(copy.join(link)).unwrap();
+    std::os::unix::fs::symlink(&target, copy.join(link)).unwrap();
+    if target.starts_with("..") {
+        std::fs::create_dir_all(copy.join(&target).parent().unwrap()).unwrap();
+        std::fs::write(copy.join(&target), "outside").unwrap();
+    }
+    Some(copy)
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (source, copy) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if source.is_dir() {
+            copy_tree(&source, &copy);
+        } else {
+            std::fs::copy(source, copy).unwrap();
+        }
+    }
+}
+
 fn run(case: &Case) -> Outcome {
     let source = std::fs::read_to_string(case.folder.join(format!("{}.bu", case.name))).unwrap();
-    let files_dir = case.folder.join(format!("{}.files", case.name));
-    let files = files_dir.is_dir().then(|| DirectorySource::new(files_dir));
+    let temporary = tempfile::tempdir().unwrap();
+    let files = files_of(case, temporary.path()).map(DirectorySource::new);
     transpile(&source, &Options { files_dir: files.as_ref().map(|files| files as &dyn FileSource) })
 }
 

@@ -12,6 +12,7 @@
 //! One tree of values ([`value`]) serves both languages, because Ignition's configs and Butane's differ in the names
 //! of keys and in the sugar only; the tables name both.
 
+mod command;
 mod decode;
 mod desugar;
 mod embedded;
@@ -32,6 +33,7 @@ mod transpile;
 mod unused;
 mod value;
 
+pub use command::{Request, Response, run_butane};
 pub use filesource::{DirectorySource, FileError, FileSource, TreeEntry, TreeNode};
 pub use json::to_canonical_json;
 pub use report::{Entry, Report, Severity};

@@ -60,6 +60,11 @@ impl Roll {
         for choice in release.images.values().filter(|choice| choice.reference != choice.pinned) {
             step(format!("{} is {}", choice.reference, choice.pinned));
         }
+        let running: Vec<_> =
+            context.provider.list().await?.into_iter().filter(|h| h.ssh.is_some()).collect();
+        for choice in release.images.values() {
+            context.provider.reach_registry(&running, &choice.pinned).await?;
+        }
         let (mut journal, unfinished) = Journal::open(&context.store).await?;
         if let Some(before) = unfinished {
             let which = if before == release.id() { "this roll" } else { "a roll to another release" };

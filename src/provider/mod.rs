@@ -90,6 +90,13 @@ pub trait Provider: Send + Sync {
     /// The first failure, with the names of hosts that exist all the same.
     async fn launch(&self, launches: &[Launch], events: &dyn Events) -> Result<Vec<Host>>;
 
+    /// Makes an image's registry reachable from running hosts where that needs help: one on the loopback address of
+    /// this machine. Nothing happens for all others.
+    ///
+    /// # Errors
+    /// When a host cannot be told.
+    async fn reach_registry(&self, hosts: &[Host], image: &str) -> Result<()>;
+
     /// Starts hosts that are stopped.
     ///
     /// # Errors

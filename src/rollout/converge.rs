@@ -200,15 +200,19 @@ impl Engine<'_> {
         self.phase(host, "boot");
         let mut interrupt = self.interrupt.clone();
         let failure = tokio::select! {
-            watched = watch_health(self, host, None, Rule::FirstBoot) => watched.failure,
-            failure = self.watch_power(host) => Some(failure),
+            watched = watch_health(self, host, None, Rule::FirstBoot) => watched.failure.map(|f| (f, watched.last)),
+            failure = self.watch_power(host) => Some((failure, None)),
             _ = interrupt.wait_for(|stop| *stop) => return None,
         };
-        let Some(reason) = failure else {
+        let Some((reason, seen)) = failure else {
             self.events.emit(Event::HostDone { host: host.name.clone(), took: began.elapsed() });
             return None;
         };
-        let evidence = self.provider.console(host, CONSOLE_LINES).await.unwrap_or_default();
+        // A host that can be asked knows best what is wrong with its services; of another only the console is left.
+        let evidence = match seen.and_then(|report| report.record) {
+            Some(record) => self.evidence(host, &record).await,
+            None => self.provider.console(host, CONSOLE_LINES).await.unwrap_or_default(),
+        };
         self.events.emit(Event::HostFailed { host: host.name.clone(), phase: "boot", reason, evidence });
         Some(host.name.clone())
     }

@@ -62,6 +62,8 @@ impl Ssh {
             // A host is known by its name in the fleet: its address may be another's tomorrow.
             "StrictHostKeyChecking=accept-new".to_owned(),
             "GlobalKnownHostsFile=/dev/null".to_owned(),
+            // Debian hashes names by default; ours are no secret, and must be found again to be forgotten.
+            "HashKnownHosts=no".to_owned(),
             format!("HostKeyAlias={}", host.name),
             format!("UserKnownHostsFile={}", quote(&self.known_hosts)),
             format!("ControlPath={}", quote(&socket)),

@@ -6,6 +6,8 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, Span, StructureStyle, Tag};
 
+use super::cursor::Cursor;
+use super::tab::{self, Before};
 use super::{Pos, Style, YamlError, place};
 
 pub(super) struct Raw<'a> {
@@ -37,6 +39,8 @@ pub(super) struct Arena<'a> {
     anchors: HashMap<usize, usize>,
     /// The end of the event before.
     last_end: Option<Marker>,
+    /// The end of the last token outside of flow style, and what it is.
+    gap: Option<(Marker, Before)>,
     pub root: Option<usize>,
 }
 
@@ -47,17 +51,23 @@ impl<'a> Arena<'a> {
             emit_comments: false,
             emit_anchor_events: true,
             block_scalar_eof_without_line_feed: true,
+            bom_inside_document_as_content: true,
             flow_nesting_limit: limit,
             block_nesting_limit: limit,
         };
         let mut arena = Self::default();
         for next in Parser::new_from_str_with_options(text, options) {
             let (event, span) = next.map_err(|error| YamlError::new(pos(*error.marker()), error.info()))?;
+            arena.check_tabs(&event, span, text)?;
             if matches!(event, Event::DocumentEnd) {
                 break;
             }
+            let is_node = !matches!(event, Event::Anchor(..));
             arena.event(event, span, text)?;
-            arena.last_end = Some(span.end);
+            // An anchor is told after its node, but stands before it.
+            if is_node {
+                arena.last_end = Some(span.end);
+            }
         }
         Ok(arena)
     }
@@ -67,13 +77,20 @@ impl<'a> Arena<'a> {
             Event::Scalar(text, style, anchor, tag) => {
                 // The parser invents a `~` where nothing is written.
                 let absent = style == ScalarStyle::Plain && span.slice(source).is_none_or(str::is_empty);
+                if absent && self.is_missing_key(span, source) {
+                    return Err(YamlError::new(pos(span.start), "a key is missing before the colon"));
+                }
                 let (text, pos) = if absent {
-                    (Cow::Borrowed(""), self.absent_pos(span, source))
+                    let written = span.tag_start().map(pos);
+                    (Cow::Borrowed(""), written.unwrap_or_else(|| self.absent_pos(span, source)))
                 } else if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
                     (text, self.block_indicator(source).unwrap_or(pos(span.start)))
                 } else {
                     (text, pos(span.start))
                 };
+                if style == ScalarStyle::DoubleQuoted && span.slice(source).is_some_and(has_surrogate) {
+                    return Err(YamlError::new(pos, "invalid Unicode character escape code"));
+                }
                 self.add(pos, span, tag, anchor, RawKind::Scalar(text, style_of(style)));
             }
             Event::SequenceStart(style, anchor, tag) => {
@@ -102,14 +119,51 @@ impl<'a> Arena<'a> {
                     None => return Err(YamlError::new(here, "unknown anchor")),
                 }
             }
-            Event::Anchor(anchor, _) => {
+            Event::Anchor(anchor, name) => {
                 let here = pos(span.start);
+                // YAML 1.2 allows more than libyaml knows.
+                if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) {
+                    return Err(YamlError::new(
+                        here,
+                        "an anchor is named with letters, digits, _ and - only",
+                    ));
+                }
                 if let Some(node) = self.anchors.get(&anchor).and_then(|id| self.nodes.get_mut(*id)) {
-                    node.pos = node.pos.min(here);
+                    let absent = matches!(&node.kind, RawKind::Scalar(text, Style::Plain) if text.is_empty());
+                    // A value that is not written is where its first property is.
+                    node.pos = if absent && node.tag.is_none() { here } else { node.pos.min(here) };
                 }
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// Looks through the gap before a token of block style, and notes where the next gap begins.
+    fn check_tabs(&mut self, event: &Event<'_>, span: Span, source: &str) -> Result<(), YamlError> {
+        let written = !span.is_empty();
+        let before = match event {
+            Event::StreamStart => Before::LineStart,
+            Event::Scalar(_, ScalarStyle::Plain, ..) if written => {
+                Before::Plain(self.open.last().map_or(0, |open| open.column))
+            }
+            Event::Scalar(_, ScalarStyle::Literal | ScalarStyle::Folded, ..) => Before::LineStart,
+            Event::Scalar(..) | Event::Alias(_) | Event::DocumentStart(true, _) if written => Before::Token,
+            Event::SequenceStart(StructureStyle::Flow, ..)
+            | Event::MappingStart(StructureStyle::Flow, ..) => Before::Token,
+            Event::SequenceEnd | Event::MappingEnd if written => Before::Token,
+            Event::DocumentEnd => Before::Token,
+            _ => return Ok(()),
+        };
+        let in_flow = self.open.iter().any(|open| open.flow);
+        if let Some((from, after)) = self.gap.filter(|_| !in_flow)
+            && let Some((start, end)) = from.byte_offset().zip(span.start.byte_offset())
+            && let Some(at) =
+                tab::refused(Cursor::new(source, start, pos(from)), end.saturating_sub(start), after)
+        {
+            return Err(YamlError::new(at, "a tab may not stand where indentation is due"));
+        }
+        self.gap = Some((span.end, before));
         Ok(())
     }
 
@@ -129,6 +183,19 @@ impl<'a> Arena<'a> {
             }
             _ => here,
         }
+    }
+
+    /// Whether a block mapping has a colon where a key is due, without a question mark that would stand for one.
+    fn is_missing_key(&self, span: Span, source: &str) -> bool {
+        let Some((at, from)) = span.start.byte_offset().zip(self.last_end.and_then(|end| end.byte_offset()))
+        else {
+            return false;
+        };
+        let parent = self.open.last().filter(|open| !open.flow).and_then(|open| self.nodes.get(open.id));
+        let is_key =
+            matches!(parent, Some(Raw { kind: RawKind::Map(children), .. }) if children.len() % 2 == 0);
+        let explicit = source.get(from..at).unwrap_or_default().contains('?');
+        is_key && !explicit && source.get(at..).is_some_and(|rest| rest.starts_with(':'))
     }
 
     /// The place of a block sequence's first dash.
@@ -195,4 +262,24 @@ fn tag_name(tag: &Tag) -> Option<String> {
             Some(full.strip_prefix("tag:yaml.org,2002:").map_or(full.clone(), |suffix| format!("!!{suffix}")))
         }
     }
+}
+
+/// Whether a quoted text escapes a surrogate. The event parser joins pairs of them as JSON does; libyaml refuses them.
+fn has_surrogate(quoted: &str) -> bool {
+    let mut chars = quoted.chars();
+    while let Some(c) = chars.next() {
+        let digits = match (c, (c == '\\').then(|| chars.next()).flatten()) {
+            (_, Some('u')) => 4,
+            (_, Some('U')) => 8,
+            _ => continue,
+        };
+        let code = chars
+            .by_ref()
+            .take(digits)
+            .try_fold(0, |code: u32, c| Some(code.wrapping_mul(16) + c.to_digit(16)?));
+        if code.is_some_and(|code| (0xd800..0xe000).contains(&code)) {
+            return true;
+        }
+    }
+    false
 }

@@ -6,6 +6,7 @@
 
 mod arena;
 mod compose;
+mod cursor;
 mod error;
 mod expand;
 mod merge;
@@ -13,6 +14,7 @@ mod node;
 mod number;
 mod place;
 mod resolve;
+mod tab;
 
 #[cfg(test)]
 mod tests;

@@ -3,44 +3,11 @@
 //! or dash, or in flow style at the next token.
 
 use super::Pos;
-
-/// A cursor over the source that keeps line and column.
-#[derive(Clone)]
-struct Cursor<'a> {
-    rest: &'a str,
-    pos: Pos,
-}
-
-impl Cursor<'_> {
-    fn advance(&mut self) {
-        let mut chars = self.rest.chars();
-        match chars.next() {
-            Some('\n') => self.pos = Pos { line: self.pos.line.saturating_add(1), column: 1 },
-            Some(_) => self.pos.column = self.pos.column.saturating_add(1),
-            None => {}
-        }
-        self.rest = chars.as_str();
-    }
-
-    /// To the next token: over blanks, line ends and comments.
-    fn skip_blank(&mut self) {
-        let mut comment = false;
-        while let Some(c) = self.rest.chars().next() {
-            match c {
-                '\n' | '\r' => comment = false,
-                ' ' | '\t' => {}
-                '#' => comment = true,
-                _ if comment => {}
-                _ => return,
-            }
-            self.advance();
-        }
-    }
-}
+use super::cursor::Cursor;
 
 /// The place of the missing value of a mapping's key that ends at `offset` and `end`.
 pub(super) fn value_of_key(source: &str, offset: usize, end: Pos, flow: bool) -> Pos {
-    let mut cursor = Cursor { rest: source.get(offset..).unwrap_or_default(), pos: end };
+    let mut cursor = Cursor::new(source, offset, end);
     cursor.skip_blank();
     if cursor.rest.starts_with(':') {
         cursor.advance();
@@ -55,16 +22,14 @@ pub(super) fn value_of_key(source: &str, offset: usize, end: Pos, flow: bool) ->
 /// The place of the `|` or `>` of a block scalar, whose content is all that the event parser locates. `offset` and
 /// `end` are where the token before it ends.
 pub(super) fn block_indicator(source: &str, offset: usize, end: Pos) -> Option<Pos> {
-    let mut cursor = Cursor { rest: source.get(offset..).unwrap_or_default(), pos: end };
+    let mut cursor = Cursor::new(source, offset, end);
     loop {
         cursor.skip_blank();
-        match cursor.rest.chars().next()? {
+        match cursor.peek()? {
             '|' | '>' => return Some(cursor.pos),
             ':' | '-' | '?' => cursor.advance(),
             '!' | '&' => {
-                while cursor.rest.starts_with(|c: char| !c.is_whitespace()) {
-                    cursor.advance();
-                }
+                cursor.skip_while(|c| !c.is_whitespace());
             }
             _ => return None,
         }

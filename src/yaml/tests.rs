@@ -72,6 +72,7 @@ fn a_block_scalar_starts_at_its_indicator() {
     assert_eq!(at(&i[0]), (8, 3));
     assert_eq!(at(i[1].get("k").unwrap()), (11, 6));
     assert_eq!(at(&i[2]), (13, 3));
+    assert_eq!(at(tree("&x a: |\n  b\n").get("a").unwrap()), (1, 7));
     assert_eq!(at(&tree("- - |\n    a\n  - >\n    b\n").as_seq().unwrap()[0].as_seq().unwrap()[1]), (3, 5));
 }
 
@@ -136,6 +137,15 @@ fn what_is_refused_says_where() {
     assert_eq!(place("a: &a [*a]\n"), (1, 8));
     assert_eq!(place("a: b\u{7}\n"), (1, 5));
     assert_eq!(place("a:\n\tb: 1\n"), (2, 2));
+    assert_eq!(place("a: b\n: c\n"), (2, 1));
+    for (tab, at) in [("a: b\n\t\nc: d\n", (2, 1)), ("-\ta\n", (1, 2)), ("# x\n\t\na: b\n", (2, 1))] {
+        assert_eq!(place(tab), at, "{tab:?}");
+    }
+    for tab in ["a:\tb\t# c\n", "a: [b,\n\tc]\n", "a: b\n \t\nc: d\n", "a: |\n  b\tc\n", "a: \"b\n\tc\"\n"] {
+        assert!(parse(tab).is_ok(), "{tab:?}");
+    }
+    assert_eq!(place("a: \"\\uD83D\\uDE00\"\n"), (1, 4), "surrogates");
+    assert!(parse("\"\\\\uD83D \\U0001F600\"").is_ok());
 }
 
 #[test]

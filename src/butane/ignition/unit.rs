@@ -24,10 +24,10 @@ pub(super) fn check(unit: &Obj, path: &Path, findings: &mut Findings) {
     if !EXTENSIONS.contains(&extension(name)) {
         findings.error(path.join("name"), "invalid systemd unit extension");
     }
-    let Some(contents) = unit.text("contents") else { return };
+    let Some(contents) = unit.some_text("contents") else { return };
     match read(contents) {
         Err(error) => findings.error(path.join("contents"), format!("invalid unit content: {error}")),
-        Ok(file) if unit.is_true("enabled") && file.has_options && !file.has_install => {
+        Ok(UnitFile { has_install: false }) if unit.is_true("enabled") => {
             let message =
                 format!("unit \"{name}\" is enabled, but has no install section so enable does nothing");
             findings.warn(path.join("contents"), message);
@@ -53,7 +53,7 @@ pub(super) fn check_instances(systemd: &Obj, path: &Path, findings: &mut Finding
         let Some(template) = template_of(name) else { continue };
         let contents = units.iter().rfind(|unit| unit.plain_text("name") == template);
         let Some(contents) = contents.and_then(|unit| unit.some_text("contents")) else { continue };
-        if let Ok(UnitFile { has_install: false, .. }) = read(contents) {
+        if let Ok(UnitFile { has_install: false }) = read(contents) {
             let message =
                 format!("template unit \"{template}\" for \"{name}\" doesn't have an install section");
             findings.warn(path.join("units").join(i).join("contents"), message);

@@ -22,7 +22,6 @@ pub(super) enum UnitError {
 /// What is asked of a unit file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct UnitFile {
-    pub has_options: bool,
     /// Whether an option stands in an `[Install]` section.
     pub has_install: bool,
 }
@@ -30,7 +29,7 @@ pub(super) struct UnitFile {
 /// Reads a unit file.
 pub(super) fn read(text: &str) -> Result<UnitFile, UnitError> {
     let mut lexer = Lexer { bytes: text.as_bytes(), at: 0, filled: 0 };
-    let mut file = UnitFile { has_options: false, has_install: false };
+    let mut file = UnitFile { has_install: false };
     let mut section: Option<&[u8]> = None;
     loop {
         lexer.check_line()?;
@@ -55,7 +54,6 @@ pub(super) fn read(text: &str) -> Result<UnitFile, UnitError> {
                 lexer.check_line_from(1)?;
                 lexer.skip_name(byte)?;
                 lexer.skip_value()?;
-                file.has_options = true;
                 file.has_install |= section == Some(b"Install".as_slice());
             }
         }
@@ -162,11 +160,11 @@ mod tests {
 
     #[test]
     fn sections_count_with_their_options() {
-        let file = |has_options, has_install| Ok(UnitFile { has_options, has_install });
-        assert_eq!(read(""), file(false, false));
-        assert_eq!(read("# only\n[Install]\n"), file(false, false));
-        assert_eq!(read("garbage\n[Unit]\r\nA = b\r\n\n[Install]\nB=\n"), file(true, true));
-        assert_eq!(read("[Service]\nA=b\\\n[Install]\n B=c"), file(true, false));
+        let file = |has_install| Ok(UnitFile { has_install });
+        assert_eq!(read(""), file(false));
+        assert_eq!(read("# only\n[Install]\n"), file(false));
+        assert_eq!(read("garbage\n[Unit]\r\nA = b\r\n\n[Install]\nB=\n"), file(true));
+        assert_eq!(read("[Service]\nA=b\\\n[Install]\n B=c"), file(false));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use crate::yaml::Pos;
 use super::path::Path;
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// There is no Ignition config.
     Error,
@@ -27,7 +28,7 @@ impl fmt::Display for Severity {
 }
 
 /// One finding.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Entry {
     /// How bad it is.
     pub severity: Severity,
@@ -40,7 +41,7 @@ pub struct Entry {
 }
 
 /// The findings of one transpilation.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Report {
     /// In the order of the checks, and within a check in the order of the config.
     pub entries: Vec<Entry>,

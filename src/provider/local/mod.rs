@@ -86,18 +86,6 @@ impl LocalProvider {
         }
     }
 
-    /// Makes the registry of an image reachable from hosts as the image's name says, now and after each start. Needed
-    /// only when the registry is on this machine's loopback address and the hosts were launched without knowing of
-    /// it; otherwise nothing happens.
-    ///
-    /// # Errors
-    /// When a host does not run, or cannot forward the port.
-    pub async fn ensure_registry(&self, hosts: &[Host], image: &str) -> Result<()> {
-        let Some(port) = registry::port(image) else { return Ok(()) };
-        let hosts = self.still_ours(hosts).await?;
-        try_join_all(hosts.iter().map(|known| registry::forward(&self.docker, known, port))).await.map(drop)
-    }
-
     async fn cgroup(&self) -> Result<Cgroup> {
         let choose = async {
             let info = self.docker.info().await;
@@ -160,6 +148,12 @@ impl Provider for LocalProvider {
         let mut hosts = self.list().await?;
         hosts.retain(|host| launched.contains(host.name.as_str()));
         Ok(hosts)
+    }
+
+    async fn reach_registry(&self, hosts: &[Host], image: &str) -> Result<()> {
+        let Some(port) = registry::port(image) else { return Ok(()) };
+        let hosts = self.still_ours(hosts).await?;
+        try_join_all(hosts.iter().map(|known| registry::forward(&self.docker, known, port))).await.map(drop)
     }
 
     async fn start(&self, hosts: &[Host]) -> Result<()> {

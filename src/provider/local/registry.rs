@@ -25,7 +25,9 @@ pub(super) fn port(image: &str) -> Option<u16> {
 /// are known at launch; this one came later.
 pub(super) async fn forward(docker: &Docker, host: &Host, port: u16) -> Result<()> {
     let unit = format!("registry-forward@{port}.service");
-    let script = format!("systemctl add-wants sysinit.target {unit} && systemctl start {unit}");
+    let script = format!(
+        "systemctl is-active --quiet {unit} || {{ systemctl add-wants sysinit.target {unit} && systemctl start {unit}; }}"
+    );
     let (status, output) = exec::run(docker, &host.id, &["sh", "-c", &script]).await?;
     if status == 0 {
         return Ok(());

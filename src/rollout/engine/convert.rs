@@ -234,32 +234,29 @@ impl Engine<'_> {
     async fn report_failure(&self, conversion: &Conversion<'_>, phase: Phase, reason: String) {
         let mut evidence = Vec::new();
         if !matches!(phase, Phase::Pull | Phase::Drain) {
-            evidence = self.evidence(conversion).await;
+            evidence = self.evidence(conversion.host, &conversion.wanted.record).await;
         }
         let host = conversion.host.name.clone();
         self.events.emit(Event::HostFailed { host, phase: phase.word(), reason, evidence });
     }
 
     /// The last journal lines of the services that were restarted, and the last answer.
-    async fn evidence(&self, conversion: &Conversion<'_>) -> Vec<String> {
-        let units: Vec<String> = conversion
-            .wanted
-            .record
+    pub(in crate::rollout) async fn evidence(&self, host: &Host, record: &HostRecord) -> Vec<String> {
+        let units: Vec<String> = record
             .images
             .keys()
             .map(|service| format!("--unit {}", shell_word(&unit_name(service))))
             .collect();
         let script =
             format!("journalctl --no-pager --output cat --lines {EVIDENCE_LINES} {}", units.join(" "));
-        let journal = self.channel.run(conversion.host, &script, &[], super::LOOK_DEADLINE).await;
+        let journal = self.channel.run(host, &script, &[], super::LOOK_DEADLINE).await;
         let mut lines: Vec<String> = match journal {
             Ok(output) => String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect(),
             Err(error) => vec![error.to_string()],
         };
-        let ask = self.ask_of(&conversion.host.group);
+        let ask = self.ask_of(&host.group);
         let deadline = super::LOOK_DEADLINE + self.config.health.timeout;
-        let answer =
-            self.probe.look(conversion.host, ask.as_ref(), deadline).await.ok().and_then(|r| r.answer);
+        let answer = self.probe.look(host, ask.as_ref(), deadline).await.ok().and_then(|r| r.answer);
         if let (Some(ask), Some(answer)) = (ask, answer) {
             lines.push(format!("GET {} -> {answer}", ask.http.path));
         }
