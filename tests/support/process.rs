@@ -149,6 +149,13 @@ impl Running {
         self.child.id()
     }
 
+    /// The processes that it has started and that run.
+    pub(crate) fn children(&self) -> Vec<String> {
+        let id = self.child.id().to_string();
+        let list = Command::new("ps").args(["--ppid", &id, "-o", "pid="]).output().unwrap();
+        String::from_utf8_lossy(&list.stdout).split_whitespace().map(str::to_owned).collect()
+    }
+
     /// Waits for the end, and for the end of its output. One that does not end in time is killed, and the test fails.
     #[track_caller]
     pub(crate) fn wait(mut self, deadline: Duration) -> Done {
@@ -225,7 +232,8 @@ fn collect(
     });
 }
 
-fn signal(name: &str, target: &str) {
+/// Sends a signal to a process, or to a group of them when it starts with a dash.
+pub(crate) fn signal(name: &str, target: &str) {
     let sent = Command::new("kill").args(["-s", name, "--", target]).status().unwrap();
     assert!(sent.success(), "kill -s {name} {target}");
 }
