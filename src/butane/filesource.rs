@@ -98,8 +98,13 @@ impl DirectorySource {
         if !real.starts_with(root.canonicalize().map_err(failed)?) {
             return Err(FileError::LinkOutside(local.to_owned()));
         }
-        Ok(path)
+        Ok(real)
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "FileError names the file, as the config does")]
+fn content(path: &Path) -> std::io::Result<Vec<u8>> {
+    std::fs::read(path)
 }
 
 /// An absolute path without `.` and `..`.
@@ -119,7 +124,7 @@ fn clean(path: &Path) -> PathBuf {
 
 impl FileSource for DirectorySource {
     fn read(&self, local: &str) -> Result<Vec<u8>, FileError> {
-        std::fs::read(self.resolve(local)?).map_err(|source| io(local, source))
+        content(&self.resolve(local)?).map_err(|source| io(local, source))
     }
 
     fn walk(&self, local: &str, visit: &mut dyn FnMut(TreeEntry)) -> Result<(), FileError> {
@@ -164,7 +169,7 @@ fn node_of(path: &Path) -> std::io::Result<TreeNode> {
     Ok(if metadata.is_dir() {
         TreeNode::Directory
     } else if metadata.is_file() {
-        TreeNode::File { executable: is_executable(&metadata), content: std::fs::read(path)? }
+        TreeNode::File { executable: is_executable(&metadata), content: content(path)? }
     } else if metadata.is_symlink() {
         TreeNode::Link { target: path.read_link()?.to_string_lossy().into_owned() }
     } else {

@@ -91,17 +91,17 @@ impl<'a> Arena<'a> {
                 if style == ScalarStyle::DoubleQuoted && span.slice(source).is_some_and(has_surrogate) {
                     return Err(YamlError::new(pos, "invalid Unicode character escape code"));
                 }
-                self.add(pos, span, tag, anchor, RawKind::Scalar(text, style_of(style)));
+                self.add(pos, span, tag.as_deref(), anchor, RawKind::Scalar(text, style_of(style)));
             }
             Event::SequenceStart(style, anchor, tag) => {
                 let flow = style == StructureStyle::Flow;
                 let here = if flow { pos(span.start) } else { self.first_dash(span, source) };
-                let id = self.add(here, span, tag, anchor, RawKind::Seq(Vec::new()));
+                let id = self.add(here, span, tag.as_deref(), anchor, RawKind::Seq(Vec::new()));
                 self.open.push(Open { id, flow, column: here.column });
             }
             Event::MappingStart(style, anchor, tag) => {
                 let here = pos(span.start);
-                let id = self.add(here, span, tag, anchor, RawKind::Map(Vec::new()));
+                let id = self.add(here, span, tag.as_deref(), anchor, RawKind::Map(Vec::new()));
                 self.open.push(Open { id, flow: style == StructureStyle::Flow, column: here.column });
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -215,17 +215,10 @@ impl<'a> Arena<'a> {
         place::block_indicator(source, before.byte_offset()?, pos(before))
     }
 
-    fn add(
-        &mut self,
-        pos: Pos,
-        span: Span,
-        tag: Option<Cow<'_, Tag>>,
-        anchor: usize,
-        kind: RawKind<'a>,
-    ) -> usize {
+    fn add(&mut self, pos: Pos, span: Span, tag: Option<&Tag>, anchor: usize, kind: RawKind<'a>) -> usize {
         let id = self.nodes.len();
         let pos = span.tag_start().map_or(pos, |start| self::pos(start).min(pos));
-        self.nodes.push(Raw { pos, tag: tag.as_deref().and_then(tag_name), kind });
+        self.nodes.push(Raw { pos, tag: tag.and_then(tag_name), kind });
         if anchor != 0 {
             self.anchors.insert(anchor, id);
         }
