@@ -25,7 +25,7 @@ struct Case {
 }
 
 fn cases(folder: &Path) -> Vec<Case> {
-    let index = std::fs::read_to_string(folder.join("INDEX.tsv")).unwrap();
+    let index = fs_err::read_to_string(folder.join("INDEX.tsv")).unwrap();
     let case = |line: &str| {
         let columns: Vec<&str> = line.split('\t').collect();
         let diagnostics = columns[5].split(';').filter(|entry| *entry != "-").map(str::to_owned).collect();
@@ -55,30 +55,30 @@ fn files_of(case: &Case, temporary: &Path) -> Option<PathBuf> {
     }
     let copy = temporary.join("files");
     copy_tree(&files_dir, &copy);
-    let target = std::fs::read_to_string(copy.join(link)).unwrap();
-    std::fs::remove_file(copy.join(link)).unwrap();
+    let target = fs_err::read_to_string(copy.join(link)).unwrap();
+    fs_err::remove_file(copy.join(link)).unwrap();
     std::os::unix::fs::symlink(&target, copy.join(link)).unwrap();
     if target.starts_with("..") {
-        std::fs::create_dir_all(copy.join(&target).parent().unwrap()).unwrap();
-        std::fs::write(copy.join(&target), "outside").unwrap();
+        fs_err::create_dir_all(copy.join(&target).parent().unwrap()).unwrap();
+        fs_err::write(copy.join(&target), "outside").unwrap();
     }
     Some(copy)
 }
 
 fn copy_tree(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
+    fs_err::create_dir_all(to).unwrap();
+    for entry in fs_err::read_dir(from).unwrap() {
         let (source, copy) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
         if source.is_dir() {
             copy_tree(&source, &copy);
         } else {
-            std::fs::copy(source, copy).unwrap();
+            fs_err::copy(source, copy).unwrap();
         }
     }
 }
 
 fn run(case: &Case) -> Outcome {
-    let source = std::fs::read_to_string(case.folder.join(format!("{}.bu", case.name))).unwrap();
+    let source = fs_err::read_to_string(case.folder.join(format!("{}.bu", case.name))).unwrap();
     let temporary = tempfile::tempdir().unwrap();
     let files = files_of(case, temporary.path()).map(DirectorySource::new);
     transpile(&source, &Options { files_dir: files.as_ref().map(|files| files as &dyn FileSource) })
@@ -121,7 +121,7 @@ fn faults(case: &Case) -> Vec<String> {
         faults.push(format!("it is {class}, not {}", case.class));
     }
     if let Some(mut ignition) = outcome.ignition {
-        let expected = std::fs::read_to_string(case.folder.join(format!("{}.json", case.name))).unwrap();
+        let expected = fs_err::read_to_string(case.folder.join(format!("{}.json", case.name))).unwrap();
         let mut expected: Value = serde_json::from_str(&expected).unwrap();
         decoded(&mut ignition);
         decoded(&mut expected);
