@@ -3,7 +3,7 @@
 //! The cases in `tests/butane` always run. A larger corpus of the same form runs where one is found: in the folder
 //! that `FLEET_BUTANE_CORPUS` names, or else in `../shared/butane-corpus`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

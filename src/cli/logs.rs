@@ -21,10 +21,10 @@ pub(super) struct Logs {
     host: Option<String>,
     /// Keep showing new lines until interrupted
     #[arg(short, long)]
-    follow: bool,
+    pub(super) follow: bool,
     /// The fleet's configuration; here `-f` is for following
     #[arg(id = "file", long, value_name = "PATH", default_value = "fleet.yaml")]
-    file: PathBuf,
+    pub(super) file: PathBuf,
     /// How many lines of each host
     #[arg(short = 'n', long, default_value_t = 100, value_name = "N")]
     lines: u32,

@@ -2,13 +2,15 @@
 
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::error::{Error, INTERRUPTED, UNEXPECTED};
 use crate::report::clean::clean_lines;
 
+mod butane;
 mod context;
 mod down;
 mod exec;
@@ -71,6 +73,8 @@ enum Command {
     Validate(validate::Validate),
     /// Print the Ignition JSON of a group
     Render(render::Render),
+    /// Transpile one Butane file to Ignition JSON
+    Butane(butane::Butane),
     /// Create or adopt hosts until the fleet matches
     Up(up::Up),
     /// Show every host: state, image, release, health
@@ -132,6 +136,7 @@ async fn run(cli: Cli) -> Result<u8, Error> {
         Command::Init(command) => command.run(global),
         Command::Validate(command) => command.run(global).await,
         Command::Render(command) => command.run(global).await,
+        Command::Butane(command) => command.run(global),
         Command::Up(command) => command.run(global).await,
         Command::Status(command) => command.run(global).await,
         Command::Roll(command) => command.run(global).await,
@@ -169,6 +174,16 @@ fn complain(text: &str) {
     say("error", text);
 }
 
+/// Writes a result to a file as a whole: a reader, Terraform say, never sees half of it.
+fn replace(path: &Path, text: &str) -> Result<(), Error> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(".".as_ref());
+    let mut file =
+        tempfile::Builder::new().permissions(PermissionsExt::from_mode(0o644)).tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.persist(path).map_err(|e| e.error)?;
+    Ok(())
+}
+
 /// Writes a question to standard error.
 fn ask(text: &str) {
     let mut stderr = std::io::stderr();
@@ -183,4 +198,32 @@ fn warn(text: &str) {
 fn say(severity: &str, text: &str) {
     let text: Vec<_> = clean_lines(text).collect();
     let _ = writeln!(std::io::stderr(), "{severity}: {}", text.join("\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Cli {
+        Cli::try_parse_from(line.split(' ')).unwrap()
+    }
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn f_follows_in_logs_and_names_the_file_elsewhere() {
+        assert_eq!(parse("fleet up -f a.yaml").global.file, Path::new("a.yaml"));
+        let cli = parse("fleet -f a.yaml logs web -f");
+        assert_eq!(cli.global.file, Path::new("a.yaml"));
+        assert!(
+            matches!(cli.command, Command::Logs(logs) if logs.follow && logs.file == Path::new("a.yaml"))
+        );
+        let cli = parse("fleet logs web --file b.yaml");
+        assert!(
+            matches!(cli.command, Command::Logs(logs) if !logs.follow && logs.file == Path::new("b.yaml"))
+        );
+    }
 }

@@ -1,7 +1,6 @@
 //! `fleet render`
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -46,13 +45,7 @@ impl Render {
         }
         match self.out {
             None => print(&text)?,
-            Some(path) => {
-                // A reader, Terraform say, never sees half a file.
-                let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(".".as_ref());
-                let mut file = tempfile::NamedTempFile::new_in(folder)?;
-                file.write_all(text.as_bytes())?;
-                file.persist(&path).map_err(|e| e.error)?;
-            }
+            Some(path) => super::replace(&path, &text)?,
         }
         Ok(0)
     }

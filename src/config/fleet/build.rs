@@ -26,7 +26,7 @@ pub(crate) fn build(raw: RawFleet, cx: &mut Cx<'_>) -> Config {
         services: gathered.services,
         groups,
         health,
-        roll: roll(raw.roll.unwrap_or_default(), cx),
+        roll: roll(&raw.roll.unwrap_or_default(), cx),
         os: os(raw.os.unwrap_or_default()),
         butane: butane(raw.butane.unwrap_or_default(), cx),
         ssh: Ssh { authorized_keys: keys.into_iter().map(|key| key.0).collect() },
@@ -35,7 +35,7 @@ pub(crate) fn build(raw: RawFleet, cx: &mut Cx<'_>) -> Config {
     }
 }
 
-fn roll(raw: RawRoll, cx: &mut Cx<'_>) -> Roll {
+fn roll(raw: &RawRoll, cx: &mut Cx<'_>) -> Roll {
     let span = |span: Option<Span>, default: u64| span.map_or(Duration::from_secs(default), |span| span.0);
     let roll = Roll {
         strategy: raw.strategy.map_or(Strategy::Auto, |OneOf(strategy)| strategy),

@@ -51,8 +51,9 @@ impl Cgroup {
                 // What `systempaths=unconfined` means on the command line.
                 masked_paths: Some(Vec::new()),
                 readonly_paths: Some(Vec::new()),
-                cgroupns_mode: Some(HostConfigCgroupnsModeEnum::HOST),
-                binds: list(&["/sys/fs/cgroup:/sys/fs/cgroup:rw"]),
+                // The machine's own tree, bound into the host, works too, but systemd remounts it there with its own
+                // limits and leaves folders behind.
+                cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
                 ..common
             },
             Self::V2 => HostConfig {
@@ -101,7 +102,8 @@ mod tests {
     #[test]
     fn v1_shares_the_tree_and_v2_has_its_own() {
         let v1 = Cgroup::V1.host_config();
-        assert_eq!(v1.cgroupns_mode, Some(HostConfigCgroupnsModeEnum::HOST));
+        assert_eq!(v1.cgroupns_mode, Some(HostConfigCgroupnsModeEnum::PRIVATE));
+        assert_eq!(v1.binds, None);
         assert_eq!(v1.privileged, None);
         let v2 = Cgroup::V2.host_config();
         assert_eq!(v2.cgroupns_mode, Some(HostConfigCgroupnsModeEnum::PRIVATE));

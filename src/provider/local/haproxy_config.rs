@@ -92,8 +92,12 @@ backend {BACKEND}
     text
 }
 
+// `idle-close-on-response`: without it a reload drops idle client connections in the middle of their next request.
+// `http-server-close`: no connection to a server outlives its request, so that a restarted one meets none.
 const HTTP: &str = "    mode http
     option forwardfor
+    option idle-close-on-response
+    option http-server-close
     timeout http-request 10s
     timeout client 1m
     timeout server 1m

@@ -4,7 +4,7 @@ use super::*;
 use crate::inventory::{ContainerState, ServiceState};
 use crate::release::Manifest;
 
-fn release(image: &str, motd: &str, more: Value) -> GroupRelease {
+fn release(image: &str, motd: &str, more: &Value) -> GroupRelease {
     let mut ignition = json!({
         "ignition": {"version": "3.3.0"},
         "storage": {"files": [
@@ -45,13 +45,13 @@ fn in_place(report: &HostReport, wanted: &GroupRelease) -> Change {
 
 #[test]
 fn the_same_release_is_no_change() {
-    let one = release("a", "hi", json!({}));
+    let one = release("a", "hi", &json!({}));
     assert!(in_place(&host(&one), &one).is_empty());
 }
 
 #[test]
 fn a_new_image_restarts_its_service_alone() {
-    let (old, new) = (release("a", "hi", json!({})), release("b", "hi", json!({})));
+    let (old, new) = (release("a", "hi", &json!({})), release("b", "hi", &json!({})));
     let change = in_place(&host(&old), &new);
     let paths: Vec<_> = change.write.iter().map(|w| w.path.as_str()).collect();
     assert_eq!(paths, ["/etc/systemd/system/fleet-web.service"]);
@@ -61,7 +61,7 @@ fn a_new_image_restarts_its_service_alone() {
 
 #[test]
 fn a_file_that_no_service_reads_disturbs_nothing() {
-    let (old, new) = (release("a", "hi", json!({})), release("a", "ho%21", json!({})));
+    let (old, new) = (release("a", "hi", &json!({})), release("a", "ho%21", &json!({})));
     let change = in_place(&host(&old), &new);
     assert!(!change.disturbs());
     assert_eq!(change.write[0].node, Node::File(b"ho!".to_vec()));
@@ -70,7 +70,7 @@ fn a_file_that_no_service_reads_disturbs_nothing() {
 
 #[test]
 fn an_unfinished_switch_is_done_again_in_full() {
-    let one = release("a", "hi", json!({}));
+    let one = release("a", "hi", &json!({}));
     let change = in_place(&HostReport { switching: true, ..host(&one) }, &one);
     assert_eq!(change.write.len(), 3);
     assert!(change.disturbs());
@@ -78,7 +78,7 @@ fn an_unfinished_switch_is_done_again_in_full() {
 
 #[test]
 fn a_wrong_container_is_started_again() {
-    let one = release("a", "hi", json!({}));
+    let one = release("a", "hi", &json!({}));
     let mut report = host(&one);
     report.services.get_mut("web").unwrap().container.as_mut().unwrap().reference = "b".into();
     assert_eq!(in_place(&report, &one).restart.len(), 1);
@@ -86,15 +86,15 @@ fn a_wrong_container_is_started_again() {
 
 #[test]
 fn users_need_a_new_host() {
-    let old = release("a", "hi", json!({}));
-    let new = release("a", "hi", json!({"passwd": {"users": [{"name": "core"}]}}));
+    let old = release("a", "hi", &json!({}));
+    let new = release("a", "hi", &json!({"passwd": {"users": [{"name": "core"}]}}));
     assert!(matches!(change(&host(&old), &new), Fit::Replace(reasons) if reasons.len() == 1));
 }
 
 #[test]
 fn what_is_gone_is_removed() {
-    let old = release("a", "hi", json!({}));
-    let mut new = release("a", "hi", json!({}));
+    let old = release("a", "hi", &json!({}));
+    let mut new = release("a", "hi", &json!({}));
     new.record.manifest.entries.remove("file:/etc/motd");
     new.record.manifest.entries.remove("unit:fleet-web.service");
     new.ignition["storage"]["files"].as_array_mut().unwrap().remove(0);

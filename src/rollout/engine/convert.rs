@@ -63,7 +63,7 @@ impl Engine<'_> {
                 phase: phase.word(),
                 detail: conversion.detail(phase),
             });
-            let outcome = match self.enter(phase, &conversion).await {
+            let outcome = match self.within_deadline(phase, &conversion).await {
                 Ok(()) => {
                     let took = entered.elapsed();
                     self.events.emit(Event::PhaseDone { host: host.name.clone(), phase: phase.word(), took });
@@ -109,6 +109,17 @@ impl Engine<'_> {
         let drains =
             change.disturbs() || !serves || report.healthy(self.config.health.http.as_ref()).is_err();
         Ok(Conversion { host: &observed.host, wanted, change, bundle, drains })
+    }
+
+    /// No phase outlives `roll.progress_deadline`, whatever its own waits say; a pull has a deadline of its own.
+    async fn within_deadline(&self, phase: Phase, conversion: &Conversion<'_>) -> Result<(), String> {
+        if phase == Phase::Pull {
+            return self.enter(phase, conversion).await;
+        }
+        let deadline = self.config.roll.progress_deadline;
+        tokio::time::timeout(deadline, self.enter(phase, conversion))
+            .await
+            .unwrap_or_else(|_| Err(format!("no progress within {} s", deadline.as_secs_f32())))
     }
 
     async fn enter(&self, phase: Phase, conversion: &Conversion<'_>) -> Result<(), String> {
