@@ -1,4 +1,11 @@
 //! Whole files through the loader: what they mean, and every problem in them at once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_errors_doc,
+    reason = "a test that cannot go on fails"
+)]
 
 #[path = "config/agreement.rs"]
 mod agreement;
@@ -28,10 +35,12 @@ impl Files for Memory<'_> {
     }
 }
 
+/// What a text means, with its warnings.
 pub fn read(text: &str) -> Result<(Config, Vec<Problem>), Problems> {
     read_with(text, &[])
 }
 
+/// The same with files that it may name.
 pub fn read_with(text: &str, files: &[(&str, &str)]) -> Result<(Config, Vec<Problem>), Problems> {
     let files = Memory(files.iter().copied().collect());
     fleet::config::parse(text, "fleet.yaml", &files).map(|(config, warnings, _)| (config, warnings))
