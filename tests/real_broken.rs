@@ -19,7 +19,7 @@ use support::load::Load;
 use support::process::Done;
 use support::registry::{PORT, digest, image};
 use support::sampler::Sampler;
-use support::yaml::{RUDE, Yaml, value};
+use support::yaml::{DEADLINE, RUDE, Yaml, value};
 use support::{seconds, until};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -50,10 +50,14 @@ fn a_broken_release_stops_at_the_host_that_it_breaks() {
 
     let fleet = Fleet::new("faulty", &Yaml::new("task-app:v1"));
     fleet.ok(&["up", "--count", "3"]);
+    let deadline = |text: &str| {
+        let yaml = Yaml::new("task-app:v1");
+        fleet.write(&Yaml { health: yaml.health.replace(DEADLINE, text), ..yaml });
+    };
+    deadline("deadline: 25s");
     crashes_at_its_start(&fleet);
-    // Time is what shows these, and half of it shows as much.
-    let hasty = Yaml::new("task-app:v1");
-    fleet.write(&Yaml { health: hasty.health.replace("deadline: 25s", "deadline: 12s"), ..hasty });
+    // Time is what shows these, and less of it shows as much.
+    deadline("deadline: 15s");
     answers(&fleet, "wrong-status", "500");
     answers(&fleet, "redirect", "302");
     answers(&fleet, "never-ready", "time");
@@ -113,7 +117,7 @@ fn crashes_at_its_start(fleet: &Fleet) {
 fn answers(fleet: &Fleet, tag: &str, word: &str) {
     let (_, failed) = roll_to(fleet, tag);
     let reason = failed["reason"].as_str().unwrap();
-    assert!(reason.contains("within 12 s") && reason.contains("/api/health"), "{reason}");
+    assert!(reason.contains("within 15 s") && reason.contains("/api/health"), "{reason}");
     let lines = evidence(&failed);
     assert!(lines.last().unwrap().contains(word), "the last answer is shown: {lines:?}");
     assert!(lines.iter().any(|line| line.contains("listening on port 5000")), "so is the journal: {lines:?}");

@@ -68,10 +68,7 @@ fn yaml(values: &BTreeMap<String, String>) -> Yaml {
         writeln!(service, "      {name}: {}", value(text)).unwrap();
     }
     service += &SIDE.replace("IMAGE", &image("task-app:v1"));
-    let mut yaml =
-        Yaml { count: HOSTS, service, top: "butane: [motd.bu]\n".to_owned(), ..Yaml::new("task-app:v1") };
-    yaml.health = yaml.health.replace("deadline: 25s", "deadline: 40s");
-    yaml
+    Yaml { count: HOSTS, service, top: "butane: [motd.bu]\n".to_owned(), ..Yaml::new("task-app:v1") }
 }
 
 fn write_motd(fleet: &Fleet, text: &str) {

@@ -97,7 +97,7 @@ fn nothing_to_do(fleet: &Fleet, command: &[&str], limit: Duration) {
 
 fn a_roll_under_load(fleet: &Fleet, v2: &str) {
     let (hosts, services) = (fleet.host_ids(3), fleet.service_ids(3));
-    let (load, sampler) = (Load::start(fleet.port), Sampler::start(fleet));
+    let (load, sampler) = (Load::slow(fleet.port), Sampler::start(fleet));
     let done = fleet.ok(&["roll", "--image", &image("task-app:v2"), "--output", "json"]);
     let (seen, report) = (sampler.stop(), load.stop());
     println!("roll v1 -> v2 of 3 hosts: {}", seconds(done.took));
@@ -278,7 +278,7 @@ fn a_reboot(fleet: &Fleet, v2: &str) {
 
 fn fewer_under_load(fleet: &Fleet, v2: &str) {
     let before = (fleet.host_ids(3), fleet.service_ids(3));
-    let load = Load::start(fleet.port);
+    let load = Load::slow(fleet.port);
     let done = fleet.ok(&["up", "--count", "3", "--output", "json"]);
     load.stop().expect_clean("up --count 3 from 5");
     println!("up --count 3 from 5: {}", seconds(done.took));

@@ -17,9 +17,11 @@ use super::http::{DEADLINE, Request, Response, exchange};
 const PACE: Duration = Duration::from_millis(14);
 /// The least that a test may claim.
 pub(crate) const MIN_RATE: f64 = 60.0;
-/// How long a slow request is under way. Several are at any time, so that a host which goes without waiting for what it
-/// has begun cuts one off.
-const SLOW: Duration = Duration::from_millis(500);
+/// How long a slow request is under way: longer than a switch needs to get to the service. Several are at any time, so
+/// that a host which does not wait for what it has begun cuts one off.
+const SLOW: Duration = Duration::from_millis(1500);
+/// As long as nothing else is the point, they keep no roll waiting.
+const LESS_SLOW: Duration = Duration::from_millis(200);
 /// No test needs load for longer.
 const LONGEST: Duration = Duration::from_secs(400);
 
@@ -87,17 +89,19 @@ impl std::fmt::Display for Report {
     }
 }
 
-const KINDS: [&str; 8] = ["health", "page", "create", "list", "health", "page", "slow", "list"];
+const KINDS: [&str; 12] = [
+    "health", "page", "create", "list", "health", "page", "create", "list", "health", "page", "slow", "list",
+];
 
 /// The request of a kind, the status that is right, and how a whole body ends.
-fn request(kind: &str, number: usize) -> (Request, u16, &'static str) {
+fn request(kind: &str, number: usize, slow: Duration) -> (Request, u16, &'static str) {
     match kind {
         "health" => (Request::get("/api/health"), 200, "}"),
         "page" => (Request::get("/"), 200, "</html>"),
         "list" => (Request::get("/api/tasks"), 200, "}"),
         _ => {
             let body = Some(format!("{{\"title\":\"task {number}\"}}"));
-            let pause = if kind == "slow" { SLOW } else { Duration::ZERO };
+            let pause = if kind == "slow" { slow } else { Duration::ZERO };
             (Request { method: "POST", body, pause, ..Request::get("/api/tasks") }, 201, "}")
         }
     }
@@ -112,10 +116,19 @@ pub(crate) struct Load {
 impl Load {
     /// Starts to send requests to a port of this machine.
     pub(crate) fn start(port: u16) -> Self {
+        Self::with(port, LESS_SLOW)
+    }
+
+    /// The same with requests that are under way for long: a host has to wait before it goes.
+    pub(crate) fn slow(port: u16) -> Self {
+        Self::with(port, SLOW)
+    }
+
+    fn with(port: u16, slow: Duration) -> Self {
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(drive(port, stopped))
+            runtime.block_on(drive(port, slow, stopped))
         });
         Self { stop: Some(stop), thread: Some(thread) }
     }
@@ -131,11 +144,12 @@ impl Load {
 struct Shared {
     report: Arc<Mutex<Report>>,
     idle: Arc<Mutex<Vec<TcpStream>>>,
+    slow: Duration,
 }
 
-async fn drive(port: u16, mut stopped: oneshot::Receiver<()>) -> Report {
+async fn drive(port: u16, slow: Duration, mut stopped: oneshot::Receiver<()>) -> Report {
     let began = Instant::now();
-    let shared = Shared::default();
+    let shared = Shared { slow, ..Shared::default() };
     let mut pace = tokio::time::interval(PACE);
     let mut under_way = tokio::task::JoinSet::new();
     let mut number = 0;
@@ -160,7 +174,7 @@ async fn drive(port: u16, mut stopped: oneshot::Receiver<()>) -> Report {
 async fn one(shared: Shared, port: u16, number: usize, began: Instant) {
     let kind = KINDS[number % KINDS.len()];
     let keep = (number / KINDS.len()).is_multiple_of(2);
-    let (request, status, end) = request(kind, number);
+    let (request, status, end) = request(kind, number, shared.slow);
     let sent = Instant::now();
     let kept = if keep { idle(&shared) } else { None };
     let reused = kept.is_some();
