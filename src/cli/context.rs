@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Global, OutputForm, interrupt};
 use crate::butane::DirectorySource;
-use crate::config::model::{Config, ProviderKind};
+use crate::config::model::{Config, HttpHealth, ProviderKind};
 use crate::config::{self, Loaded};
 use crate::error::Error;
 use crate::event::{Event, Events};
@@ -23,7 +23,7 @@ use crate::rollout::engine::Engine;
 use crate::rollout::error::End;
 use crate::ssh::{Ssh, key};
 use crate::store::Store;
-use crate::store::history::Current;
+use crate::store::history::{self, Current};
 use crate::store::lease::Lease;
 
 /// A project: `fleet.yaml` with the templates and Butane beside it.
@@ -102,18 +102,43 @@ pub(super) struct Context {
     pub(super) probe: ChannelProbe,
     pub(super) registry: OciRegistry,
     pub(super) events: Box<dyn Events>,
+    /// What `fleet.yaml` says of `health.http`, whatever is in force.
+    pub(super) configured_health: Option<HttpHealth>,
+}
+
+/// Whose health path hosts are judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judge {
+    InForce,
+    Configured,
 }
 
 impl Context {
-    /// Wires everything up; nothing is changed.
+    /// Wires everything up for a command that takes the fleet as it is; nothing is changed. Hosts are judged by the
+    /// health path of the release in force: one that was edited since means nothing to them yet.
     pub(super) async fn new(global: &Global) -> Result<Self, Error> {
-        let project = Project::load(global)?;
+        Self::wire(global, Judge::InForce).await
+    }
+
+    /// Wires everything up for a roll, which brings what `fleet.yaml` says.
+    pub(super) async fn for_roll(global: &Global) -> Result<Self, Error> {
+        Self::wire(global, Judge::Configured).await
+    }
+
+    async fn wire(global: &Global, judge: Judge) -> Result<Self, Error> {
+        let mut project = Project::load(global)?;
         if project.config().provider == ProviderKind::Aws {
             return Err(aws_is_missing());
         }
         let state = project.state()?;
         let store = Store::folder(&state)?;
         keep_out_of_git(&state)?;
+        let current = history::current(&store).await?;
+        let in_force = history::release(&store, current.release).await?.and_then(|release| release.health);
+        let configured_health = project.config().health.http.clone();
+        if let (Judge::InForce, Some(health)) = (judge, in_force) {
+            project.loaded.config.health.http = Some(health);
+        }
         let (private, public) = key::ensure(&state.join("ssh")).await?;
         let channel = Arc::new(Ssh::new(&private, &state.join("ssh"))?);
         let provider = LocalProvider::connect(project.config(), public).await?;
@@ -123,7 +148,18 @@ impl Context {
         let events = reporter(Mode::of_this_process(json));
         // Two TLS back ends could be chosen; the one that builds quickly is.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Ok(Self { project, state, store, provider, balancer, channel, probe, registry: OciRegistry, events })
+        Ok(Self {
+            project,
+            state,
+            store,
+            provider,
+            balancer,
+            channel,
+            probe,
+            registry: OciRegistry,
+            events,
+            configured_health,
+        })
     }
 
     pub(super) fn config(&self) -> &Config {

@@ -10,9 +10,8 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::provider::Provider as _;
 use crate::rollout::assemble::{Refresh, assemble, given_images};
+use crate::rollout::engine;
 use crate::rollout::error::Verdict;
-use crate::rollout::plan::Wanted;
-use crate::rollout::scale::host_names;
 use crate::store::history;
 use crate::store::journal::Journal;
 
@@ -37,7 +36,7 @@ enum StrategyArgument {
 impl Roll {
     pub(super) async fn run(self, global: &Global) -> Result<u8, Error> {
         let began = Instant::now();
-        let context = Context::new(global).await?;
+        let context = Context::for_roll(global).await?;
         let configured = context.config().roll.strategy;
         if self.strategy == Some(StrategyArgument::Replace)
             || (self.strategy.is_none() && configured == Strategy::Replace)
@@ -72,16 +71,14 @@ impl Roll {
         }
         current.release = history::record(&context.store, &release).await?;
         let counts = context.counts(&current);
-        let wanted = release.groups.iter().map(|(name, group)| {
-            let count = counts.get(name).copied().unwrap_or(0);
-            let hosts = host_names(&context.config().name, name, count);
-            (name.clone(), Wanted { record: group.record.clone(), hosts })
-        });
-        let wanted = wanted.collect();
-        let end = context.engine().roll(&release, &wanted, &mut journal).await?;
-        // New hosts get the new release from the moment that one host serves it, and not before.
-        if !matches!(end.verdict, Verdict::Unchanged | Verdict::RolledBack) {
-            history::set_current(&context.store, &current).await?;
+        let engine = context.engine();
+        let wanted = engine.wanted(&release, &counts);
+        engine.check_health_change(known.as_ref(), &wanted).await?;
+        let roll = engine::Roll { release: &release, wanted: &wanted, then: &current };
+        let end = engine.roll(&roll, &mut journal).await?;
+        if end.verdict == Verdict::Matches {
+            // The health path may have changed, by which the load balancer judges as well.
+            context.balancer.sync(&engine.members().await?).await?;
         }
         Ok(context.finish("roll", end, began))
     }

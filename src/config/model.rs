@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The name of the only group of a fleet that declares none.
 pub const DEFAULT_GROUP: &str = "default";
@@ -236,7 +236,7 @@ pub struct Health {
 }
 
 /// An HTTP request sent to a host from the host itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpHealth {
     /// The service that answers.
     pub service: String,

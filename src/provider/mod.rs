@@ -66,6 +66,8 @@ pub struct Launch {
     pub group: String,
     /// The Ignition configuration, in JSON.
     pub ignition: String,
+    /// The images that it will pull, for a provider that must make their registries reachable.
+    pub images: Vec<String>,
 }
 
 /// Creates, lists and removes the hosts of one fleet, and only those.

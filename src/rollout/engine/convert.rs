@@ -228,6 +228,7 @@ impl Engine<'_> {
             return Ok(());
         }
         let name = &conversion.host.name;
+        self.introduce(conversion.host).await.map_err(|e| e.to_string())?;
         self.balancer.undrain(name).await.map_err(|e| e.to_string())?;
         let started = Instant::now();
         loop {
