@@ -1,5 +1,7 @@
 //! Whole files through the loader: what they mean, and every problem in them at once.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests may panic")]
+
 #[path = "config/agreement.rs"]
 mod agreement;
 #[path = "config/golden.rs"]
@@ -19,7 +21,7 @@ use fleet::config::{Config, Files, Problem, Problems};
 
 /// Files that are nowhere but here.
 #[derive(Default)]
-pub struct Memory<'t>(pub BTreeMap<&'t str, &'t str>);
+pub(crate) struct Memory<'t>(pub(crate) BTreeMap<&'t str, &'t str>);
 
 impl Files for Memory<'_> {
     fn read(&self, path: &Path) -> io::Result<String> {
@@ -28,16 +30,16 @@ impl Files for Memory<'_> {
     }
 }
 
-pub fn read(text: &str) -> Result<(Config, Vec<Problem>), Problems> {
+pub(crate) fn read(text: &str) -> Result<(Config, Vec<Problem>), Problems> {
     read_with(text, &[])
 }
 
-pub fn read_with(text: &str, files: &[(&str, &str)]) -> Result<(Config, Vec<Problem>), Problems> {
+pub(crate) fn read_with(text: &str, files: &[(&str, &str)]) -> Result<(Config, Vec<Problem>), Problems> {
     let files = Memory(files.iter().copied().collect());
     fleet::config::parse(text, "fleet.yaml", &files).map(|(config, warnings, _)| (config, warnings))
 }
 
 /// The report on a text that must have problems.
-pub fn report(text: &str) -> String {
+pub(crate) fn report(text: &str) -> String {
     read(text).expect_err("this should not load").to_string()
 }
