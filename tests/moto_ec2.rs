@@ -60,7 +60,7 @@ async fn five_hosts_over_two_subnets_take_two_launch_calls() {
         assert_eq!(tag(instance, "team"), "web");
         assert_eq!(instance.key_name(), Some("fleet-tasks"));
         assert!(instance.public_ip_address().is_some());
-        assert_eq!(instance.security_groups()[0].group_id(), Some(cloud.group.as_str()));
+        assert_eq!(instance.network_interfaces()[0].groups()[0].group_id(), Some(cloud.group.as_str()));
         assert_eq!(cloud.user_data(instance.instance_id().unwrap()).await, IGNITION);
         let host = hosts.iter().find(|host| Some(host.id.as_str()) == instance.instance_id()).unwrap();
         assert_eq!(tag(instance, "Name"), host.name);

@@ -84,6 +84,15 @@ impl Cloud {
         Self { proxy, direct, subnets, group, state: tempfile::tempdir().unwrap(), _moto: moto }
     }
 
+    /// A security group of another network.
+    pub(crate) async fn elsewhere(&self) -> String {
+        let vpc = self.direct.create_vpc().cidr_block("10.9.0.0/16").send().await.unwrap();
+        let vpc = vpc.vpc().unwrap().vpc_id().unwrap().to_owned();
+        let made =
+            self.direct.create_security_group().group_name("far").description("far").vpc_id(vpc).send().await;
+        made.unwrap().group_id().unwrap().to_owned()
+    }
+
     /// A fleet in both subnets; `more` are lines of its key `aws`.
     pub(crate) fn config(&self, name: &str, more: &[&str]) -> Config {
         let more: String = more.iter().map(|line| format!("  {line}\n")).collect();

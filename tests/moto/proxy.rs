@@ -29,6 +29,8 @@ pub(crate) struct Faults {
 #[derive(Clone)]
 pub(crate) struct Proxy {
     faults: Arc<Mutex<Faults>>,
+    /// One launch at a time, or a call that is sent twice at once would be carried out twice.
+    launching: Arc<tokio::sync::Mutex<()>>,
     pub(crate) port: u16,
 }
 
@@ -36,7 +38,7 @@ impl Proxy {
     pub(crate) async fn start(moto: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let proxy = Self { faults: Arc::default(), port };
+        let proxy = Self { faults: Arc::default(), launching: Arc::default(), port };
         let serving = proxy.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -68,6 +70,7 @@ impl Proxy {
         let action = field(&body, "Action")?;
         let token = field(&body, "ClientToken");
         let launch = action == "RunInstances";
+        let _turn = if launch { Some(self.launching.lock().await) } else { None };
         let (answer, lose) = {
             let mut faults = self.faults();
             faults.calls.push(action.clone());
@@ -123,7 +126,7 @@ fn refusal(code: &str, message: &str) -> Vec<u8> {
 
 async fn read_request(client: &mut TcpStream) -> Option<Vec<u8>> {
     let mut request = Vec::new();
-    let mut chunk = [0; 16 * 1024];
+    let mut chunk = vec![0; 16 * 1024];
     loop {
         let text = String::from_utf8_lossy(&request).to_lowercase();
         if let Some(head) = text.find("\r\n\r\n") {

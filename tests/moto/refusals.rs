@@ -48,6 +48,10 @@ async fn what_is_not_there_is_named() {
     says(&refused(&cloud, &config).await, &["sg-0123456789abcdef0", "`aws.security_groups`"]);
 
     let mut config = good.clone();
+    config.aws.security_groups.push(cloud.elsewhere().await);
+    says(&refused(&cloud, &config).await, &["belong to different networks", "one VPC"]);
+
+    let mut config = good.clone();
     config.aws.instance_type = "t3.gigantic".to_owned();
     says(&refused(&cloud, &config).await, &["t3.gigantic", "`aws.instance_type`"]);
 
@@ -61,6 +65,7 @@ async fn what_ec2_refuses_says_why_and_what_to_do() {
     let cloud = Cloud::new().await;
     let config = cloud.config("tasks", &[]);
     for (action, code, message, words) in [
+        ("ImportKeyPair", "UnauthorizedOperation", "You are not authorized", ["ec2:ImportKeyPair", "allow"]),
         ("RunInstances", "InsufficientInstanceCapacity", "We do not have t3.medium", ["tasks-1", "zone"]),
         (
             "RunInstances",
@@ -75,7 +80,6 @@ async fn what_ec2_refuses_says_why_and_what_to_do() {
             "You are not authorized",
             ["ec2:DescribeImages", "aws.md"],
         ),
-        ("ImportKeyPair", "UnauthorizedOperation", "You are not authorized", ["ec2:ImportKeyPair", "allow"]),
         (
             "DescribeSubnets",
             "AuthFailure",

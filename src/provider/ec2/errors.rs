@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 
 use super::client::Api;
 use crate::provider::ProviderError;
@@ -30,10 +30,10 @@ impl Api {
     pub(super) fn failed<E, R>(&self, doing: &str, action: &str, error: &SdkError<E, R>) -> Failure
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: Debug,
+        R: Debug + 'static,
     {
         let Some(service) = error.as_service_error() else {
-            let error = self.no_answer(doing, &DisplayErrorContext(error).to_string());
+            let error = self.no_answer(doing, &chain(error));
             return Failure { error, refused: false, code: String::new() };
         };
         let code = service.code().unwrap_or_default();
@@ -47,24 +47,25 @@ impl Api {
         // The SDK has no type of its own for it that reaches this place.
         if chain.contains("redentials") {
             return precondition(
-                format!("{doing}: there are no usable AWS credentials\n  {}", first_sentence(chain)),
+                format!("{doing}: there are no usable AWS credentials\n  {chain}"),
                 "log in (`aws sso login`, `aws configure`), choose a profile with AWS_PROFILE, or set \
                  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             );
         }
-        if chain.contains("dns error") || chain.contains("onnect") {
+        if chain.contains("dns error") || chain.contains("tcp connect error") {
             return precondition(
-                format!("{doing}: EC2 in region {region} cannot be reached\n  {}", first_sentence(chain)),
+                format!("{doing}: EC2 in region {region} cannot be reached\n  {chain}"),
                 "check the network, and that the region is spelt right (`aws.region`, AWS_REGION, AWS_ENDPOINT_URL)",
             );
         }
-        ProviderError::api(doing, chain)
+        ProviderError::api(doing, format!("EC2 gave no answer ({chain})"))
     }
 }
 
-/// The SDK's chain of causes ends with a dump of its structures, which helps nobody.
-fn first_sentence(chain: &str) -> &str {
-    chain.split(" (").next().unwrap_or(chain)
+/// An error with its causes in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Codes after which it is open whether something was done (EC2 API Reference, "Error codes", server errors).

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_ec2::types::Subnet;
+use aws_sdk_ec2::types::{SecurityGroup, Subnet};
 
 use super::client::Api;
 use super::image::{self, Image};
 use super::key_pair;
-use crate::config::model::Config;
+use crate::config::model::{Aws, Config};
 use crate::provider::{ProviderError, Result};
 
 /// What all hosts start from.
@@ -19,7 +19,7 @@ pub(super) struct Ground {
     pub(super) key_name: String,
 }
 
-/// Looks at image, subnets and key pair side by side. Nothing but the key pair is made.
+/// Looks at image, network and key pair. Nothing but the key pair is made.
 ///
 /// # Errors
 /// A precondition that names what is missing and where to say it.
@@ -32,7 +32,7 @@ pub(super) async fn find(api: &Api, config: &Config, public_key: &str) -> Result
                 .to_owned(),
         });
     }
-    let (image, ()) = tokio::try_join!(image::find(api, aws, &config.os), subnets(api, &aws.subnets))?;
+    let (image, ()) = tokio::try_join!(image::find(api, aws, &config.os), network(api, aws))?;
     let key_name = match &aws.key_name {
         Some(name) => name.clone(),
         // Last, so that nothing is made where something else is missing.
@@ -41,17 +41,36 @@ pub(super) async fn find(api: &Api, config: &Config, public_key: &str) -> Result
     Ok(Ground { image, key_name })
 }
 
-async fn subnets(api: &Api, wanted: &[String]) -> Result<()> {
-    let doing = format!("looking at subnets {}", wanted.join(", "));
+/// Whether subnets and security groups exist, and belong together.
+async fn network(api: &Api, aws: &Aws) -> Result<()> {
+    let (mut networks, groups) = tokio::try_join!(of_subnets(api, &aws.subnets), of_groups(api, aws))?;
+    networks.extend(groups);
+    if networks.len() < 2 {
+        return Ok(());
+    }
+    let networks = networks.into_iter().collect::<Vec<_>>().join(" and ");
+    Err(ProviderError::Precondition {
+        what: format!(
+            "the subnets and security groups in fleet.yaml belong to different networks: {networks}"
+        ),
+        fix: "name those of one VPC in `aws.subnets` and `aws.security_groups`".to_owned(),
+    })
+}
+
+async fn of_subnets(api: &Api, wanted: &[String]) -> Result<BTreeSet<String>> {
+    let doing = format!("looking at {}", wanted.join(", "));
     let answer = api.client.describe_subnets().set_subnet_ids(Some(wanted.to_vec())).send().await;
     let answer = answer.map_err(|error| api.failed(&doing, "ec2:DescribeSubnets", &error))?;
-    let networks: BTreeSet<&str> = answer.subnets().iter().filter_map(Subnet::vpc_id).collect();
-    if networks.len() > 1 {
-        let networks = networks.into_iter().collect::<Vec<_>>().join(" and ");
-        return Err(ProviderError::Precondition {
-            what: format!("the subnets in fleet.yaml belong to different networks: {networks}"),
-            fix: "name subnets of one VPC in `aws.subnets`".to_owned(),
-        });
+    Ok(answer.subnets().iter().filter_map(Subnet::vpc_id).map(str::to_owned).collect())
+}
+
+async fn of_groups(api: &Api, aws: &Aws) -> Result<BTreeSet<String>> {
+    if aws.security_groups.is_empty() {
+        return Ok(BTreeSet::new());
     }
-    Ok(())
+    let doing = format!("looking at {}", aws.security_groups.join(", "));
+    let wanted = Some(aws.security_groups.clone());
+    let answer = api.client.describe_security_groups().set_group_ids(wanted).send().await;
+    let answer = answer.map_err(|error| api.failed(&doing, "ec2:DescribeSecurityGroups", &error))?;
+    Ok(answer.security_groups().iter().filter_map(SecurityGroup::vpc_id).map(str::to_owned).collect())
 }

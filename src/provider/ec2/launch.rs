@@ -40,8 +40,10 @@ impl Ec2Provider {
         intents.open(number, &intent).await?;
         let mut sent = self.send_all(intent.open, events).await;
         let up = self.until_up(launches, &sent).await;
-        // Closed only now: hosts that EC2 still hides would be launched again.
-        intents.close(number, std::mem::take(&mut sent.unknown)).await?;
+        // Closed only now, and not where the wait gave up: hosts that EC2 still hides would be launched again.
+        if matches!(up, Ok(_) | Err(ProviderError::Launch { .. })) {
+            intents.close(number, sent.unknown.clone()).await?;
+        }
         match sent.failure.take() {
             Some((host, source)) => Err(failed(host, &sent, source)),
             None => up,
@@ -71,8 +73,10 @@ impl Ec2Provider {
             for (name, subnet) in names.iter().zip(spread(names.len(), &self.config.aws.subnets, &taken)) {
                 by_subnet.entry(subnet).or_default().push(name);
             }
+            let by_subnet =
+                self.config.aws.subnets.iter().filter_map(|subnet| by_subnet.get_key_value(subnet.as_str()));
             for (subnet, hosts) in by_subnet {
-                for hosts in batches(&hosts) {
+                for hosts in batches(hosts) {
                     requests.push(self.request(ground, generation, (group, subnet), hosts, &user_data));
                 }
             }
@@ -240,7 +244,8 @@ fn is_seen(request: &Request, found: &[Instance]) -> bool {
 
 /// Where nothing was launched and people can mend it, that is all there is to say.
 fn failed(host: String, sent: &Sent, source: ProviderError) -> ProviderError {
-    if sent.done.is_empty() && matches!(source, ProviderError::Precondition { .. }) {
+    if sent.done.is_empty() && sent.unknown.is_empty() && matches!(source, ProviderError::Precondition { .. })
+    {
         return source;
     }
     let launched = sent.done.iter().flat_map(|request| request.hosts.iter());

@@ -79,7 +79,7 @@ impl Ec2Provider {
     async fn ground(&self, events: &dyn Events) -> Result<&Ground> {
         // The futures of the SDK are large.
         let find = Box::pin(async {
-            let ground = ground::find(&self.api, &self.config, &self.ssh_public_key).await?;
+            let ground = Box::pin(ground::find(&self.api, &self.config, &self.ssh_public_key)).await?;
             let image = &ground.image;
             let message = format!("hosts start from {} ({}, {})", image.name, image.id, self.api.region);
             events.emit(Event::Step { step: "prepare", message });
