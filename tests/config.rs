@@ -1,6 +1,11 @@
 //! Whole files through the loader: what they mean, and every problem in them at once.
-
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_errors_doc,
+    reason = "a test that cannot go on fails"
+)]
 
 #[path = "config/agreement.rs"]
 mod agreement;
@@ -21,7 +26,7 @@ use fleet::config::{Config, Files, Problem, Problems};
 
 /// Files that are nowhere but here.
 #[derive(Default)]
-pub(crate) struct Memory<'t>(pub(crate) BTreeMap<&'t str, &'t str>);
+pub struct Memory<'t>(pub BTreeMap<&'t str, &'t str>);
 
 impl Files for Memory<'_> {
     fn read(&self, path: &Path) -> io::Result<String> {
@@ -30,16 +35,18 @@ impl Files for Memory<'_> {
     }
 }
 
-pub(crate) fn read(text: &str) -> Result<(Config, Vec<Problem>), Problems> {
+/// What a text means, with its warnings.
+pub fn read(text: &str) -> Result<(Config, Vec<Problem>), Problems> {
     read_with(text, &[])
 }
 
-pub(crate) fn read_with(text: &str, files: &[(&str, &str)]) -> Result<(Config, Vec<Problem>), Problems> {
+/// The same with files that it may name.
+pub fn read_with(text: &str, files: &[(&str, &str)]) -> Result<(Config, Vec<Problem>), Problems> {
     let files = Memory(files.iter().copied().collect());
     fleet::config::parse(text, "fleet.yaml", &files).map(|(config, warnings, _)| (config, warnings))
 }
 
 /// The report on a text that must have problems.
-pub(crate) fn report(text: &str) -> String {
+pub fn report(text: &str) -> String {
     read(text).expect_err("this should not load").to_string()
 }

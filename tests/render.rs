@@ -22,7 +22,7 @@ fn render(config: &Config, templates: &Templates, fragments: &[Fragment]) -> Res
     let images: BTreeMap<String, String> =
         config.services.keys().map(|name| (name.clone(), DIGEST.to_owned())).collect();
     let group = config.groups.keys().next().unwrap();
-    render_group(&Input { config, group, images: &images, templates, fragments })
+    render_group(&Input { config, group, images: &images, templates, fragments, files: None })
         .map(|release| release.ignition)
 }
 

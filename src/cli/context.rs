@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Global, OutputForm, interrupt, providers};
+use crate::butane::DirectorySource;
 use crate::config::model::{Config, ProviderKind};
 use crate::config::{self, Loaded};
 use crate::error::Error;
@@ -29,6 +30,7 @@ pub(super) struct Project {
     pub(super) loaded: Loaded,
     pub(super) templates: Templates,
     pub(super) fragments: Vec<Fragment>,
+    files: DirectorySource,
 }
 
 impl Project {
@@ -58,7 +60,8 @@ impl Project {
             Ok(Fragment { name: path.display().to_string(), text })
         };
         let fragments = loaded.config.butane.iter().map(read).collect::<Result<_, _>>()?;
-        Ok(Self { loaded, templates, fragments })
+        let files = DirectorySource::new(&loaded.root);
+        Ok(Self { loaded, templates, fragments, files })
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -66,7 +69,12 @@ impl Project {
     }
 
     pub(super) fn sources(&self) -> Sources<'_> {
-        Sources { config: self.config(), templates: &self.templates, fragments: &self.fragments }
+        Sources {
+            config: self.config(),
+            templates: &self.templates,
+            fragments: &self.fragments,
+            files: Some(&self.files),
+        }
     }
 
     /// The folder of the state.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::context::Context;
-use super::{Global, OutputForm, interrupt, print};
+use super::{Global, OutputForm, interrupt, print, warn};
 use crate::error::{Error, INTERRUPTED};
 use crate::report::{mode, table};
 use crate::rollout::rows::rows;
@@ -46,7 +46,11 @@ impl Status {
 }
 
 async fn show(context: &Context, global: &Global) -> Result<String, Error> {
-    let observed = context.engine().observe().await?;
+    let (observed, failure) = context.engine().observe_all_the_same().await?;
+    // A fleet without hosts has no load balancer either.
+    if let Some(failure) = failure.filter(|_| !observed.is_empty()) {
+        warn(&failure.to_string());
+    }
     let current = history::current(&context.store).await?;
     let numbers = history::numbers_by_host_release(&context.store).await?;
     let http = context.config().health.http.as_ref();

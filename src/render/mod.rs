@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::butane;
+use crate::butane::{self, FileSource};
 use crate::config::model::{Config, Restart, Service};
 use crate::release::{GroupRelease, HostRecord, Manifest};
 
@@ -41,7 +41,7 @@ pub struct Fragment {
 }
 
 /// Everything that a group's Ignition is made of.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Input<'a> {
     /// The fleet.
     pub config: &'a Config,
@@ -53,6 +53,8 @@ pub struct Input<'a> {
     pub templates: &'a Templates,
     /// The user's own Butane, in merge order.
     pub fragments: &'a [Fragment],
+    /// Where the fragments' `local` files come from; without it a fragment that names one is refused.
+    pub files: Option<&'a dyn FileSource>,
 }
 
 /// Why nothing could be rendered.
@@ -124,9 +126,9 @@ pub fn render_group(input: &Input<'_>) -> Result<GroupRelease, RenderError> {
         units.push(service_unit(input, name, service, &mut files)?);
     }
     let text = input.templates.render(templates::HOST_BUTANE, &host_data(input, &files, &units))?;
-    let mut ignition = transpile(templates::HOST_BUTANE, &text)?;
+    let mut ignition = transpile(templates::HOST_BUTANE, &text, None)?;
     for fragment in input.fragments {
-        let more = transpile(&fragment.name, &fragment.text)?;
+        let more = transpile(&fragment.name, &fragment.text, input.files)?;
         merge::merge(&mut ignition, templates::HOST_BUTANE, &more, &fragment.name)?;
     }
     let record = HostRecord::new(input.group, images, Manifest::of(&ignition));
@@ -223,8 +225,8 @@ fn host_data(input: &Input<'_>, files: &[Value], units: &[Value]) -> Value {
     })
 }
 
-fn transpile(file: &str, text: &str) -> Result<Value, RenderError> {
-    let outcome = butane::transpile(text, &butane::Options::default());
+fn transpile(file: &str, text: &str, files: Option<&dyn FileSource>) -> Result<Value, RenderError> {
+    let outcome = butane::transpile(text, &butane::Options { files_dir: files });
     outcome.ignition.ok_or_else(|| RenderError::Butane {
         file: file.to_owned(),
         report: outcome.report.render(file, text),

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::butane::FileSource;
 use crate::config::model::Config;
 use crate::registry::{Registry, ResolveError};
 use crate::release::{GroupRelease, ImageChoice, Release};
@@ -26,7 +27,7 @@ pub enum AssembleError {
 }
 
 /// What goes into a release beside the images.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Sources<'a> {
     /// The fleet.
     pub config: &'a Config,
@@ -34,6 +35,8 @@ pub struct Sources<'a> {
     pub templates: &'a Templates,
     /// The user's own Butane.
     pub fragments: &'a [Fragment],
+    /// Where the fragments' `local` files come from.
+    pub files: Option<&'a dyn FileSource>,
 }
 
 /// How far tags are asked for again.
@@ -141,6 +144,7 @@ pub fn render_groups(
             images: &pinned,
             templates: sources.templates,
             fragments: sources.fragments,
+            files: sources.files,
         })
     };
     sources.config.groups.keys().map(|group| Ok((group.clone(), render(group)?))).collect()

@@ -13,7 +13,7 @@ use super::plan::{Decision, Policy, Wanted, plan};
 use crate::config::model::Config;
 use crate::event::{Event, Events};
 use crate::inventory::{Ask, Observed, Probe};
-use crate::provider::{HostChannel, LoadBalancer, Provider};
+use crate::provider::{Host, HostChannel, LoadBalancer, Member, Provider, ProviderError};
 use crate::release::Release;
 use crate::store::Store;
 use crate::store::journal::{Entry, Journal};
@@ -68,6 +68,24 @@ impl Engine<'_> {
     /// When the provider or the load balancer does not answer. A host that does not answer is no error.
     pub async fn observe(&self) -> Result<Vec<Observed>, RollError> {
         let (hosts, members) = tokio::try_join!(self.provider.list(), self.balancer.members())?;
+        Ok(self.look(hosts, &members).await)
+    }
+
+    /// Looks at every host at once, for somebody who only wants to know: that the load balancer does not answer is
+    /// then one more thing to know, and returned beside the rest.
+    ///
+    /// # Errors
+    /// When the provider does not answer.
+    pub async fn observe_all_the_same(&self) -> Result<(Vec<Observed>, Option<ProviderError>), RollError> {
+        let (hosts, members) = tokio::join!(self.provider.list(), self.balancer.members());
+        let (members, failure) = match members {
+            Ok(members) => (members, None),
+            Err(failure) => (BTreeMap::new(), Some(failure)),
+        };
+        Ok((self.look(hosts?, &members).await, failure))
+    }
+
+    async fn look(&self, hosts: Vec<Host>, members: &BTreeMap<String, Member>) -> Vec<Observed> {
         let looks = hosts.into_iter().map(|host| {
             let member = members.get(&host.name).copied();
             async move {
@@ -81,7 +99,7 @@ impl Engine<'_> {
                 Observed { host, report, member }
             }
         });
-        Ok(futures_util::future::join_all(looks).await)
+        futures_util::future::join_all(looks).await
     }
 
     /// Whether the user wants to stop.

@@ -78,7 +78,7 @@ impl Ssh {
     /// end of the shared connection.
     async fn open(&self, host: &Host) -> Result<()> {
         let mut command = self.command(host)?;
-        command.args(["-o", "ControlMaster=auto", "-o", PERSIST]);
+        command.args(["-o", "ControlMaster=auto", "-o", PERSIST]).process_group(0);
         command.arg(address(host)).arg("true");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().await?;
@@ -97,6 +97,8 @@ impl Ssh {
         }
         let mut command = self.command(host)?;
         command.args(["-o", "ControlMaster=no"]).arg(address(host)).arg("--").arg(remote);
+        // Ctrl-C at a terminal goes to the whole process group: it must not cut the wire in the middle of a change.
+        command.process_group(0);
         Ok(command)
     }
 }

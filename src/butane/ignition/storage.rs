@@ -1,35 +1,48 @@
 //! Rules between the parts of the storage section.
 
+use std::collections::HashMap;
+
 use super::super::path::Path;
 use super::super::report::Findings;
 use super::super::value::Obj;
 use super::syntax::clean;
 
 pub(super) fn check(storage: &Obj, path: &Path, findings: &mut Findings) {
+    let links = count_paths(storage.objs("links"));
+    let directories = count_paths(storage.objs("directories"));
     for list in ["directories", "files"] {
         for (i, node) in storage.objs(list).iter().enumerate() {
-            check_above(node, storage, &path.join(list).join(i), findings);
+            check_above(node, &links, &path.join(list).join(i), findings);
         }
     }
     for (i, link) in storage.objs("links").iter().enumerate() {
-        check_link(link, storage, &path.join("links").join(i), findings);
+        let place = path.join("links").join(i);
+        check_above(link, &links, &place, findings);
+        check_link(link, &directories, &place, findings);
     }
     check_filesystems(storage, path, findings);
 }
 
+/// How often each path is given.
+fn count_paths(nodes: &[Obj]) -> HashMap<&str, usize> {
+    let mut counts = HashMap::new();
+    for node in nodes {
+        *counts.entry(node.plain_text("path")).or_default() += 1;
+    }
+    counts
+}
+
 /// No link may stand in the way to a node.
-fn check_above(node: &Obj, storage: &Obj, path: &Path, findings: &mut Findings) {
-    for link in storage.objs("links") {
-        let rest = node.plain_text("path").strip_prefix(link.plain_text("path"));
-        if rest.is_some_and(|rest| rest.starts_with('/')) {
-            findings
-                .error(path.clone(), format!("the path leads through the link {}", link.plain_text("path")));
+fn check_above(node: &Obj, links: &HashMap<&str, usize>, path: &Path, findings: &mut Findings) {
+    let node_path = node.plain_text("path");
+    for (above, _) in node_path.match_indices('/').map(|(slash, _)| node_path.split_at(slash)) {
+        for _ in 0..links.get(above).copied().unwrap_or_default() {
+            findings.error(path.clone(), format!("the path leads through the link {above}"));
         }
     }
 }
 
-fn check_link(link: &Obj, storage: &Obj, path: &Path, findings: &mut Findings) {
-    check_above(link, storage, path, findings);
+fn check_link(link: &Obj, directories: &HashMap<&str, usize>, path: &Path, findings: &mut Findings) {
     let Some(target) = link.some_text("target") else {
         findings.error(path.join("target"), "link target is required");
         return;
@@ -41,10 +54,8 @@ fn check_link(link: &Obj, storage: &Obj, path: &Path, findings: &mut Findings) {
     if !cleaned.starts_with('/') {
         cleaned = clean(&format!("{}/{target}", link.plain_text("path")));
     }
-    for directory in storage.objs("directories") {
-        if directory.plain_text("path") == cleaned {
-            findings.error(path.clone(), "hard link target is a directory");
-        }
+    for _ in 0..directories.get(cleaned.as_str()).copied().unwrap_or_default() {
+        findings.error(path.clone(), "hard link target is a directory");
     }
     for owner in ["user", "group"] {
         let given = [link.obj(owner).int("id").is_some(), link.obj(owner).text("name").is_some()];

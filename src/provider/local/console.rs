@@ -35,7 +35,18 @@ fn plain(text: &str) -> Vec<String> {
             other => plain.push(other),
         }
     }
-    plain.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    plain
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty() && !is_spinner(line))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// systemd says twice a second what it still waits for: `[ ***  ] Job ... running`.
+fn is_spinner(line: &str) -> bool {
+    let inside = line.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    inside.is_some_and(|(marks, _)| marks.contains('*') && marks.chars().all(|c| matches!(c, '*' | ' ')))
 }
 
 #[cfg(test)]
@@ -44,8 +55,7 @@ mod tests {
 
     #[test]
     fn the_console_is_plain_text() {
-        let text =
-            "fleet-host: hello\r\n\r\n[\x1b[0;32m  OK  \x1b[0m] Started \x1b[0;1;39mdocker\x1b[0m.\r\n";
+        let text = "fleet-host: hello\r\n\r\n[\x1b[0;32m  OK  \x1b[0m] Started \x1b[0;1;39mdocker\x1b[0m.\r\n[ ***  ] Job a running\r\n";
         assert_eq!(plain(text), ["fleet-host: hello", "[  OK  ] Started docker."]);
     }
 }

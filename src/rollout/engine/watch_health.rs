@@ -45,7 +45,9 @@ pub async fn watch_health(
         let report = look.as_ref().map_err(|_| error.as_str());
         let target = wanted.or_else(|| report.ok().and_then(|r| r.record.as_ref()));
         let verdict = streak.look(started.elapsed(), target, report);
-        let now = (streak.successes(), streak.last().to_owned());
+        // While a host boots, SSH fails in many words that all mean the same.
+        let answer = if report.is_ok() { streak.last() } else { "cannot be reached yet" };
+        let now = (streak.successes(), answer.to_owned());
         if reported.as_ref() != Some(&now) {
             engine.events.emit(Event::Probe {
                 host: host.name.clone(),

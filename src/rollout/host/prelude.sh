@@ -3,6 +3,14 @@ set -euo pipefail
 state=/var/lib/fleet
 marker=$state/switching
 
+# A change whose runner died, or lost its connection, goes on here: the next one waits until it has ended.
+mkdir --parents "$state"
+exec {lock}>"$state/lock"
+if ! flock --wait 100 "$lock"; then
+  echo 'an earlier change of this host has not ended yet' >&2
+  exit 1
+fi
+
 # Paths in ops are relative to /. Reads the arrays: touched, removed, enable, disable, added, restart.
 load() { . "$1/ops"; }
 

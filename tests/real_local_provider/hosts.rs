@@ -167,8 +167,8 @@ async fn a_registry_of_this_machine_answers_on_the_hosts_own_loopback_address() 
     });
     let ask = format!("socat -u TCP:127.0.0.1:{port} -");
     assert!(!fleet.ssh(&hosts[0], &ask).status.success());
-    provider.ensure_registry(&hosts, "registry.example/image:v2").await.unwrap();
-    provider.ensure_registry(&hosts, &format!("localhost:{port}/image:v2")).await.unwrap();
+    provider.reach_registry(&hosts, "registry.example/image:v2").await.unwrap();
+    provider.reach_registry(&hosts, &format!("localhost:{port}/image:v2")).await.unwrap();
     assert_eq!(fleet.ssh_until_ok(&hosts[0], &ask), "here");
     docker_lines(&["restart", &hosts[0].id]);
     hosts = provider.list().await.unwrap();
