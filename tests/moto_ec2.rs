@@ -150,6 +150,19 @@ async fn a_host_that_was_removed_gets_its_name_and_subnet_back() {
 }
 
 #[tokio::test]
+async fn hosts_go_elsewhere_when_a_zone_is_full() {
+    let cloud = Cloud::new().await;
+    let fleet = cloud.run(&cloud.config("tasks", &[]));
+    let heard = Heard::default();
+    cloud.proxy.faults().full = Some(cloud.subnets[0].clone());
+    let hosts = fleet.launch(&launches("tasks", 1..=5, IGNITION), &heard).await.unwrap();
+    assert_eq!(names(&hosts), ["tasks-1", "tasks-2", "tasks-3", "tasks-4", "tasks-5"]);
+    assert_eq!(cloud.proxy.count("RunInstances"), 3);
+    assert!(cloud.instances().await.iter().all(|i| i.subnet_id() == Some(cloud.subnets[1].as_str())));
+    assert!(heard.text().contains("InsufficientInstanceCapacity"), "{}", heard.text());
+}
+
+#[tokio::test]
 async fn a_stopped_host_starts_again() {
     let cloud = Cloud::new().await;
     let fleet = cloud.run(&cloud.config("tasks", &[]));

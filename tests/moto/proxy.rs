@@ -21,6 +21,8 @@ pub(crate) struct Faults {
     pub(crate) swallow: usize,
     /// So many calls of DescribeInstances do not see anything yet.
     pub(crate) hide: usize,
+    /// There is no room in this subnet.
+    pub(crate) full: Option<String>,
     /// This call is refused with this code and message.
     pub(crate) refuse: Option<(&'static str, &'static str, &'static str)>,
     answers: HashMap<String, Vec<u8>>,
@@ -76,6 +78,8 @@ impl Proxy {
             faults.calls.push(action.clone());
             if let Some((_, code, message)) = faults.refuse.filter(|(refused, ..)| *refused == action) {
                 (Some(refusal(code, message)), false)
+            } else if launch && faults.full.as_ref().is_some_and(|subnet| body.contains(subnet)) {
+                (Some(refusal("InsufficientInstanceCapacity", "We do not have enough")), false)
             } else if launch && take(&mut faults.swallow) {
                 return None;
             } else if action == "DescribeInstances" && take(&mut faults.hide) {

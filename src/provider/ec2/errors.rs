@@ -18,6 +18,19 @@ pub(super) struct Failure {
     pub(super) code: String,
 }
 
+impl Failure {
+    /// Whether the same may well succeed in another subnet, most of all in one of another zone.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "InsufficientInstanceCapacity"
+                | "InsufficientHostCapacity"
+                | "InsufficientFreeAddressesInSubnet"
+                | "Unsupported"
+        )
+    }
+}
+
 impl From<Failure> for ProviderError {
     fn from(failure: Failure) -> Self {
         failure.error

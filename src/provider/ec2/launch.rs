@@ -23,30 +23,40 @@ impl Ec2Provider {
     pub(super) async fn launch_all(&self, launches: &[Launch], events: &dyn Events) -> Result<Vec<Host>> {
         let ground = self.ground(events).await?;
         let intents = Intents::new(self.store.clone());
-        let (number, open) = intents.last().await?;
+        let (mut number, open) = intents.last().await?;
         if !open.is_empty() {
             self.ask_again(&intents, number, open, launches, events).await?;
         }
-        let existing = self.instances(Which::Live).await?;
-        let present: BTreeSet<&str> = existing.iter().map(|instance| instance.host.name.as_str()).collect();
-        let missing: Vec<&Launch> =
-            launches.iter().filter(|launch| !present.contains(launch.name.as_str())).collect();
-        if missing.is_empty() {
-            return self.until_up(launches, &Sent::default()).await;
-        }
-        let mut intent = Intent::new();
-        intent.open = self.requests(ground, &intent.generation, &missing, &existing)?;
-        let number = number + 1;
-        intents.open(number, &intent).await?;
-        let mut sent = self.send_all(intent.open, events).await;
-        let up = self.until_up(launches, &sent).await;
-        // Closed only now, and not where the wait gave up: hosts that EC2 still hides would be launched again.
-        if matches!(up, Ok(_) | Err(ProviderError::Launch { .. })) {
-            intents.close(number, sent.unknown.clone()).await?;
-        }
-        match sent.failure.take() {
-            Some((host, source)) => Err(failed(host, &sent, source)),
-            None => up,
+        let mut subnets = self.config.aws.subnets.clone();
+        let mut before = Vec::new();
+        loop {
+            let existing = self.instances(Which::Live).await?;
+            let present: BTreeSet<&str> =
+                existing.iter().map(|instance| instance.host.name.as_str()).collect();
+            let missing: Vec<&Launch> =
+                launches.iter().filter(|launch| !present.contains(launch.name.as_str())).collect();
+            if missing.is_empty() {
+                return self.until_up(launches, &Sent::default()).await;
+            }
+            let mut intent = Intent::new();
+            intent.open = self.requests(ground, &intent.generation, &subnets, &missing, &existing)?;
+            number += 1;
+            intents.open(number, &intent).await?;
+            let mut sent = self.send_all(intent.open, events).await;
+            let up = self.until_up(launches, &sent).await;
+            // Closed only now, and not where the wait gave up: hosts that EC2 still hides would be launched again.
+            if matches!(up, Ok(_) | Err(ProviderError::Launch { .. })) {
+                intents.close(number, sent.unknown.clone()).await?;
+            }
+            let Some((host, source)) = sent.failure.take() else { return up };
+            subnets.retain(|subnet| !sent.full.contains(subnet));
+            sent.done.extend(before);
+            if sent.hopeless || subnets.is_empty() || up.is_err() {
+                return Err(failed(host, &sent, source));
+            }
+            before = sent.done;
+            let message = format!("{source}\n  fleet tries {} for these hosts", subnets.join(", "));
+            events.emit(Event::Warning { message });
         }
     }
 
@@ -55,6 +65,7 @@ impl Ec2Provider {
         &self,
         ground: &Ground,
         generation: &str,
+        subnets: &[String],
         missing: &[&Launch],
         existing: &[Instance],
     ) -> Result<Vec<Request>> {
@@ -70,11 +81,10 @@ impl Ec2Provider {
                 *taken.entry(instance.subnet.clone()).or_insert(0) += 1;
             }
             let mut by_subnet: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-            for (name, subnet) in names.iter().zip(spread(names.len(), &self.config.aws.subnets, &taken)) {
+            for (name, subnet) in names.iter().zip(spread(names.len(), subnets, &taken)) {
                 by_subnet.entry(subnet).or_default().push(name);
             }
-            let by_subnet =
-                self.config.aws.subnets.iter().filter_map(|subnet| by_subnet.get_key_value(subnet.as_str()));
+            let by_subnet = subnets.iter().filter_map(|subnet| by_subnet.get_key_value(subnet.as_str()));
             for (subnet, hosts) in by_subnet {
                 for hosts in batches(hosts) {
                     requests.push(self.request(ground, generation, (group, subnet), hosts, &user_data));
@@ -124,6 +134,11 @@ impl Ec2Provider {
                 Err(failure) => {
                     let host = request.hosts.first().cloned().unwrap_or_default();
                     sent.failed.extend(request.hosts.iter().cloned());
+                    if failure.is_full() {
+                        sent.full.insert(request.subnet.clone());
+                    } else {
+                        sent.hopeless = true;
+                    }
                     if !failure.refused {
                         sent.unknown.push(request);
                     }
@@ -234,6 +249,10 @@ struct Sent {
     unknown: Vec<Request>,
     /// The hosts of calls that were refused or whose answer was lost.
     failed: BTreeSet<String>,
+    /// Subnets that had no room; another may.
+    full: BTreeSet<String>,
+    /// Something failed that another subnet would not mend.
+    hopeless: bool,
     /// The first failure, with the first host of its call.
     failure: Option<(String, ProviderError)>,
 }
