@@ -87,6 +87,8 @@ async fn down_does_not_overlook_hosts_that_appear_late() {
     assert!(down.list().await.unwrap().is_empty(), "EC2 hides them still");
     let error = down.teardown().await.unwrap_err();
     assert!(error.to_string().contains("still has hosts: tasks-1, tasks-2"), "{error}");
+    // The same command again.
+    let down = cloud.run(&config);
     down.terminate(&down.list().await.unwrap()).await.unwrap();
     down.teardown().await.unwrap();
     assert!(cloud.instances().await.is_empty());

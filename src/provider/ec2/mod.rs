@@ -15,6 +15,7 @@ use crate::store::Store;
 mod client;
 mod console;
 mod errors;
+mod glance;
 mod ground;
 mod host_names;
 mod image;
@@ -31,6 +32,7 @@ mod user_data;
 mod wait;
 
 use client::Api;
+use glance::Glance;
 use ground::Ground;
 use list::{Instance, Which};
 
@@ -41,6 +43,7 @@ pub struct Ec2Provider {
     ssh_public_key: String,
     store: Store,
     ground: OnceCell<Ground>,
+    glance: Glance,
 }
 
 impl Ec2Provider {
@@ -68,7 +71,14 @@ impl Ec2Provider {
     }
 
     fn new(api: Api, config: &Config, ssh_public_key: String, store: Store) -> Self {
-        Self { api, config: config.clone(), ssh_public_key, store, ground: OnceCell::new() }
+        Self {
+            api,
+            config: config.clone(),
+            ssh_public_key,
+            store,
+            ground: OnceCell::new(),
+            glance: Glance::default(),
+        }
     }
 
     async fn instances(&self, which: Which) -> Result<Vec<Instance>> {
@@ -113,14 +123,16 @@ impl Provider for Ec2Provider {
     }
 
     async fn list(&self) -> Result<Vec<Host>> {
-        Ok(self.instances(Which::Live).await?.into_iter().map(|instance| instance.host).collect())
+        self.glance.hosts(self.instances(Which::Live)).await
     }
 
     async fn launch(&self, launches: &[Launch], events: &dyn Events) -> Result<Vec<Host>> {
         if launches.is_empty() {
             return Ok(Vec::new());
         }
-        self.launch_all(launches, events).await
+        let launched = self.launch_all(launches, events).await;
+        self.glance.forget().await;
+        launched
     }
 
     async fn start(&self, hosts: &[Host]) -> Result<()> {
@@ -137,18 +149,22 @@ impl Provider for Ec2Provider {
         let running = |found: &[Instance]| {
             found.iter().filter(|i| ids.contains(&i.host.id)).all(|i| i.host.power == Power::Running)
         };
-        wait::until(&self.api, &self.config.name, &doing, wait::DEADLINE, running).await.map(drop)
+        let started = wait::until(&self.api, &self.config.name, &doing, wait::DEADLINE, running).await;
+        self.glance.forget().await;
+        started.map(drop)
     }
 
     async fn terminate(&self, hosts: &[Host]) -> Result<()> {
-        terminate::terminate(&self.api, &self.config.name, hosts).await
+        let terminated = terminate::terminate(&self.api, &self.config.name, hosts).await;
+        self.glance.forget().await;
+        terminated
     }
 
     async fn teardown(&self) -> Result<()> {
         self.settle().await?;
-        let left = self.list().await?;
+        let left = self.instances(Which::Live).await?;
         if !left.is_empty() {
-            let names: Vec<_> = left.into_iter().map(|host| host.name).collect();
+            let names: Vec<_> = left.into_iter().map(|instance| instance.host.name).collect();
             return Err(ProviderError::Precondition {
                 what: format!("fleet {} still has hosts: {}", self.config.name, names.join(", ")),
                 fix: "terminate them first: fleet down".to_owned(),
