@@ -271,6 +271,11 @@ fn fewer_under_load(fleet: &Fleet, v2: &str) {
 fn down_leaves_nothing(fleet: &Fleet) {
     let used = volumes(&fleet.name);
     assert!(used.len() >= 3, "every host has its volume: {used:?}");
+    // Without a terminal nobody can be asked.
+    let hosts = fleet.host_ids(3);
+    let refused = fleet.run(&["down"]).expect(15);
+    assert!(refused.stderr.contains("--yes") && refused.stderr.contains("3 hosts"), "{}", refused.stderr);
+    assert_eq!(fleet.host_ids(3), hosts);
     let done = fleet.ok(&["down", "--yes"]);
     println!("down: {}", seconds(done.took));
     assert_eq!(objects(&fleet.name), Vec::<String>::new());

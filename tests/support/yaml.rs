@@ -48,5 +48,6 @@ impl Yaml {
 
 /// A value as YAML, in the double quotes that JSON shares with it; Compose reads `$$` as `$`.
 pub(crate) fn value(text: &str) -> String {
-    serde_json::Value::from(text.replace('$', "$$")).to_string()
+    // YAML, unlike JSON, wants DEL escaped.
+    serde_json::Value::from(text.replace('$', "$$")).to_string().replace('\u{7f}', "\\u007f")
 }
