@@ -35,6 +35,7 @@ async fn aws(config: &Config, public_key: String, store: &Store) -> Result<Wired
 async fn aws(_: &Config, _: String, _: &Store) -> Result<Wired, Error> {
     Err(Error::precondition(
         "provider: aws is not in this fleet: it was built without the `ec2` feature",
-        "build with `cargo build --release` to get it",
+        "build with `cargo build --release` to get it; meanwhile `fleet render` shows what hosts get, and \
+         `--provider local` tries the fleet here",
     ))
 }
