@@ -5,14 +5,13 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Global, OutputForm, interrupt};
+use super::{Global, OutputForm, interrupt, providers};
 use crate::butane::DirectorySource;
 use crate::config::model::{Config, HttpHealth, ProviderKind};
 use crate::config::{self, Loaded};
 use crate::error::Error;
 use crate::event::{Event, Events};
 use crate::inventory::ChannelProbe;
-use crate::provider::local::LocalProvider;
 use crate::provider::{Host, LoadBalancer, Provider};
 use crate::registry::OciRegistry;
 use crate::render::Fragment;
@@ -96,7 +95,7 @@ pub(super) struct Context {
     pub(super) project: Project,
     pub(super) state: PathBuf,
     pub(super) store: Store,
-    pub(super) provider: LocalProvider,
+    pub(super) provider: Box<dyn Provider>,
     pub(super) balancer: Box<dyn LoadBalancer>,
     pub(super) channel: Arc<Ssh>,
     pub(super) probe: ChannelProbe,
@@ -127,9 +126,6 @@ impl Context {
 
     async fn wire(global: &Global, judge: Judge) -> Result<Self, Error> {
         let mut project = Project::load(global)?;
-        if project.config().provider == ProviderKind::Aws {
-            return Err(aws_is_missing());
-        }
         let state = project.state()?;
         let store = Store::folder(&state)?;
         keep_out_of_git(&state)?;
@@ -141,8 +137,7 @@ impl Context {
         }
         let (private, public) = key::ensure(&state.join("ssh")).await?;
         let channel = Arc::new(Ssh::new(&private, &state.join("ssh"))?);
-        let provider = LocalProvider::connect(project.config(), public).await?;
-        let balancer = provider.balancer();
+        let (provider, balancer) = providers::connect(project.config(), public, &store).await?;
         let probe = ChannelProbe::new(channel.clone());
         let json = global.output == OutputForm::Json;
         let events = reporter(Mode::of_this_process(json));
@@ -169,7 +164,7 @@ impl Context {
     pub(super) fn engine(&self) -> Engine<'_> {
         Engine {
             config: self.config(),
-            provider: &self.provider,
+            provider: self.provider.as_ref(),
             channel: self.channel.as_ref(),
             probe: &self.probe,
             balancer: self.balancer.as_ref(),
@@ -251,13 +246,6 @@ pub(super) fn confirm(global: &Global, what: &str) -> Result<(), Error> {
 #[expect(clippy::disallowed_methods, reason = "the edge: everything inside is handed the time")]
 fn wall_clock() -> jiff::Timestamp {
     jiff::Timestamp::now()
-}
-
-fn aws_is_missing() -> Error {
-    Error::precondition(
-        "provider: aws cannot launch hosts in this version of fleet",
-        "`fleet render -o terraform/ignition.json` and terraform/ launch them; `--provider local` tries the fleet here",
-    )
 }
 
 /// The state holds a private key: it must never be committed by accident.

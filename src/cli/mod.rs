@@ -18,6 +18,7 @@ mod init;
 mod interrupt;
 mod logs;
 mod pages;
+mod providers;
 mod render;
 mod roll;
 mod schema;

@@ -5,10 +5,9 @@ use tokio::time::Instant;
 
 use super::Global;
 use super::context::Context;
-use crate::config::model::Strategy;
+use crate::config::model::{ProviderKind, Strategy};
 use crate::error::Error;
 use crate::event::Event;
-use crate::provider::Provider as _;
 use crate::rollout::assemble::{Refresh, assemble, given_images};
 use crate::rollout::engine;
 use crate::rollout::error::Verdict;
@@ -47,6 +46,11 @@ impl Roll {
             ));
         }
         let _lease = context.lease("roll")?;
+        if context.config().provider == ProviderKind::Aws {
+            let message =
+                "no load balancer is told of this roll: its own check must notice a host that is out";
+            context.events.emit(Event::Warning { message: message.to_owned() });
+        }
         let given = given_images(context.config(), &self.image)?;
         let mut current = history::current(&context.store).await?;
         let known = history::release(&context.store, current.release).await?;

@@ -9,7 +9,6 @@ use super::Global;
 use super::context::{Context, confirm};
 use crate::error::Error;
 use crate::event::Event;
-use crate::provider::Provider as _;
 use crate::release::Release;
 use crate::rollout::assemble::{AsWritten, Refresh, assemble};
 use crate::rollout::error::Verdict;

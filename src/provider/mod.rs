@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Events;
 
+#[cfg(feature = "ec2")]
+pub mod ec2;
 pub mod error;
 pub mod local;
+pub mod no_balancer;
 
 pub use error::{ProviderError, Result};
 

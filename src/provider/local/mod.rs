@@ -13,6 +13,7 @@ use tokio::sync::OnceCell;
 
 use crate::config::model::Config;
 use crate::event::{Event, Events};
+use crate::provider::no_balancer::NoBalancer;
 use crate::provider::{Host, Launch, LoadBalancer, Provider, ProviderError, Result};
 
 mod archive;
@@ -36,7 +37,7 @@ mod runtime;
 mod server_state;
 
 use balanced::Balanced;
-use balancer::{Balancer, NoBalancer};
+use balancer::Balancer;
 use cgroup::Cgroup;
 use host::Launched;
 use names::Names;
