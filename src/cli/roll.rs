@@ -60,8 +60,12 @@ impl Roll {
         let step = |message: String| context.events.emit(Event::Step { step: "resolve", message });
         let sources = context.project.sources();
         let release = assemble(&sources, known.as_ref(), &given, Refresh::All, &context.registry).await?;
-        for choice in release.images.values().filter(|choice| choice.reference != choice.pinned) {
-            step(format!("{} is {}", choice.reference, choice.pinned));
+        for (name, choice) in &release.images {
+            let stays = known.as_ref().and_then(|r| r.images.get(name)).is_some_and(|old| old == choice);
+            match stays && !given.contains_key(name) {
+                true => step(format!("{name} stays at {}", choice.pinned)),
+                false => step(format!("{} is {}", choice.reference, choice.pinned)),
+            }
         }
         let running: Vec<_> =
             context.provider.list().await?.into_iter().filter(|h| h.ssh.is_some()).collect();
@@ -70,8 +74,11 @@ impl Roll {
         }
         let (mut journal, unfinished) = Journal::open(&context.store).await?;
         if let Some(before) = unfinished {
-            let which = if before == release.id() { "this roll" } else { "a roll to another release" };
-            step(format!("{which} was not finished; going on from what the hosts say"));
+            step(if before == release.id() {
+                "this roll was not finished; going on from what the hosts say".to_owned()
+            } else {
+                "a roll to another release was not finished; this one takes its place on all hosts".to_owned()
+            });
         }
         current.release = history::record(&context.store, &release).await?;
         let counts = context.counts(&current);

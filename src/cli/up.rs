@@ -55,7 +55,8 @@ impl Up {
     fn counts(&self, context: &Context) -> Result<BTreeMap<String, u32>, Error> {
         let groups: Vec<&str> = context.config().groups.keys().map(String::as_str).collect();
         let wrong = |value: &str| {
-            let fix = format!("use --count N, or --count GROUP=N with a group of: {}", groups.join(", "));
+            let groups = groups.join(", ");
+            let fix = format!("use --count N, or --count GROUP=N with a group of: {groups}; N is 0 to 1000");
             Error::precondition(format!("--count {value}"), fix)
         };
         let read = |value: &String| {

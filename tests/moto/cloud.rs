@@ -168,6 +168,7 @@ impl Cloud {
 /// Launches of the hosts with these numbers.
 pub(crate) fn launches(fleet: &str, numbers: impl IntoIterator<Item = u32>, ignition: &str) -> Vec<Launch> {
     let launch = |number| Launch {
+        images: Vec::new(),
         name: format!("{fleet}-{number}"),
         group: "default".to_owned(),
         ignition: ignition.to_owned(),

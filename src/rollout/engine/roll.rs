@@ -40,8 +40,12 @@ impl Engine<'_> {
     /// When nothing could be begun: a host cannot take the release, the journal cannot be written, or the provider
     /// or the load balancer does not answer. What fails later is in the end that is returned.
     pub async fn roll(&self, roll: &Roll<'_>, journal: &mut Journal) -> Result<End, RollError> {
-        let observed = self.observe().await?;
+        let observed = match self.observe().await {
+            Ok(observed) => observed,
+            Err(error) => return Ok(ends::failed(&error, false, &Progress::default())),
+        };
         all_fit(roll, &observed)?;
+        self.warn_of_strangers(&observed).await?;
         let id = roll.release.id();
         let images = roll.release.images.values().map(|choice| choice.pinned.clone()).collect();
         journal.append((self.clock)(), Entry::RollBegan { release: id.clone(), images }).await?;
@@ -119,6 +123,25 @@ impl Engine<'_> {
             second_looks = 0;
             observed = self.observe().await?;
         }
+    }
+
+    /// A host that runs a release of which the state knows nothing was rolled from elsewhere, or the state was lost:
+    /// what was in force there is about to be replaced by what `fleet.yaml` says.
+    async fn warn_of_strangers(&self, observed: &[Observed]) -> Result<(), RollError> {
+        let known = history::numbers_by_host_release(self.store).await?;
+        let strange = |o: &&Observed| {
+            let record = o.report.as_ref().ok().and_then(|report| report.record.as_ref());
+            record.is_some_and(|record| !known.contains_key(&record.release))
+        };
+        let names: Vec<&str> = observed.iter().filter(strange).map(|o| o.host.name.as_str()).collect();
+        if !names.is_empty() {
+            let message = format!(
+                "{}: rolled from elsewhere, this state folder does not know their release",
+                names.join(", ")
+            );
+            self.events.emit(Event::Warning { message });
+        }
+        Ok(())
     }
 
     fn announce(&self, roll: &Roll<'_>, observed: &[Observed]) {
