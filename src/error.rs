@@ -42,6 +42,12 @@ pub enum Error {
         /// How to mend it.
         fix: String,
     },
+    /// Ctrl-C or SIGTERM before anything was changed.
+    #[error("interrupted; nothing was changed")]
+    Interrupted,
+    /// Whoever read standard output went away, as `head` does: no failure.
+    #[error("nobody reads the output any more")]
+    ReaderGone,
     /// A file could not be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -68,6 +74,8 @@ impl Error {
                 }
                 _ => UNEXPECTED,
             },
+            Error::Interrupted => INTERRUPTED,
+            Error::ReaderGone => 0,
             Error::Io(_) => UNEXPECTED,
         }
     }

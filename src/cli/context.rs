@@ -238,9 +238,28 @@ pub(super) fn confirm(global: &Global, what: &str) -> Result<(), Error> {
         return Err(refused());
     }
     super::ask(&format!("{what}? Type yes to go on: "));
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
+    let typed = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map(|_| line)
+    });
+    // This thread is given up to the question; the runtime's other one counts the signals.
+    let wait = answer(typed, interrupt::times(1));
+    let answer = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(wait))?;
     if answer.trim() == "yes" { Ok(()) } else { Err(refused()) }
+}
+
+/// What was typed, unless a signal comes first.
+async fn answer(
+    typed: impl Future<Output = Result<std::io::Result<String>, tokio::task::JoinError>>,
+    interrupted: impl Future<Output = ()>,
+) -> Result<String, Error> {
+    tokio::select! {
+        typed = typed => Ok(typed.map_err(std::io::Error::other)??),
+        () = interrupted => {
+            super::ask("\n");
+            Err(Error::Interrupted)
+        }
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge: everything inside is handed the time")]
@@ -255,4 +274,19 @@ fn keep_out_of_git(state: &Path) -> Result<(), Error> {
         fs_err::write(path, "*\n")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_signal_ends_the_question() {
+        let error = answer(pending(), ready(())).await.unwrap_err();
+        assert_eq!(error.exit_code(), 130);
+        let typed = answer(ready(Ok(Ok("yes\n".to_owned()))), pending()).await;
+        assert_eq!(typed.unwrap(), "yes\n");
+    }
 }
