@@ -19,7 +19,7 @@ use support::load::Load;
 use support::process::Done;
 use support::registry::{PORT, digest, image};
 use support::sampler::Sampler;
-use support::yaml::{Yaml, value};
+use support::yaml::{RUDE, Yaml, value};
 use support::{seconds, until};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -37,7 +37,7 @@ const MARKER_BUTANE: &str =
 #[test]
 fn a_broken_release_stops_at_the_host_that_it_breaks() {
     let command =
-        format!("    command: [sh, -c, {}]\n    volumes: [\"/srv/marker:/marker:ro\"]\n", value(PICKY));
+        format!("{RUDE}    command: [sh, -c, {}]\n    volumes: [\"/srv/marker:/marker:ro\"]\n", value(PICKY));
     let fleet = Fleet::new(
         "broken",
         &Yaml { service: command, top: "butane: [marker.bu]\n".to_owned(), ..Yaml::new("task-app:v1") },

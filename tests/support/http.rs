@@ -19,15 +19,17 @@ pub(crate) struct Request {
     pub(crate) body: Option<String>,
     /// A further header line, without its end.
     pub(crate) header: Option<String>,
+    /// How long the body comes after the head: a client on a slow line.
+    pub(crate) pause: Duration,
 }
 
 impl Request {
     /// A GET of a path.
     pub(crate) fn get(path: &str) -> Self {
-        Self { method: "GET", path: path.to_owned(), body: None, header: None }
+        Self { method: "GET", path: path.to_owned(), body: None, header: None, pause: Duration::ZERO }
     }
 
-    fn bytes(&self, keep: bool) -> Vec<u8> {
+    fn head(&self, keep: bool) -> Vec<u8> {
         let connection = if keep { "keep-alive" } else { "close" };
         let mut text = format!(
             "{} {} HTTP/1.1\r\nHost: fleet.test\r\nConnection: {connection}\r\n",
@@ -36,11 +38,10 @@ impl Request {
         if let Some(header) = &self.header {
             text += &format!("{header}\r\n");
         }
-        let body = self.body.as_deref().unwrap_or_default();
-        if self.body.is_some() {
+        if let Some(body) = &self.body {
             text += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
         }
-        format!("{text}\r\n{body}").into_bytes()
+        format!("{text}\r\n").into_bytes()
     }
 }
 
@@ -73,7 +74,10 @@ pub(crate) async fn exchange(
     request: &Request,
     keep: bool,
 ) -> Result<Response, String> {
-    stream.write_all(&request.bytes(keep)).await.map_err(|e| format!("sending: {e}"))?;
+    stream.write_all(&request.head(keep)).await.map_err(|e| format!("sending the head: {e}"))?;
+    tokio::time::sleep(request.pause).await;
+    let body = request.body.as_deref().unwrap_or_default();
+    stream.write_all(body.as_bytes()).await.map_err(|e| format!("sending the body: {e}"))?;
     let mut read = Vec::new();
     let head = loop {
         if let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") {

@@ -22,7 +22,8 @@ pub(crate) fn image(name_and_tag: &str) -> String {
 pub(crate) fn digest(name_and_tag: &str) -> String {
     let (name, tag) = name_and_tag.split_once(':').unwrap();
     let path = format!("/v2/{name}/manifests/{tag}");
-    let head = Request { method: "HEAD", path, body: None, header: Some(MANIFESTS.to_owned()) };
+    let header = Some(MANIFESTS.to_owned());
+    let head = Request { method: "HEAD", header, ..Request::get(&path) };
     let response = ask(PORT, &head).unwrap_or_else(|e| panic!("{e}: run tests/images/build first"));
     assert_eq!(response.status, 200, "{name_and_tag} is not in the test registry: run tests/images/build");
     response.header("docker-content-digest").unwrap().to_owned()

@@ -56,7 +56,8 @@ impl Seen {
         }
     }
 
-    /// Prints the measurements, then fails unless at most so many servers were out at once all the time.
+    /// Prints the measurements, then fails unless at most so many servers were out at once all the time, each
+    /// of them taken out before it went down.
     #[track_caller]
     pub(crate) fn expect_at_most(&self, most: usize, during: &str) {
         println!(
@@ -67,6 +68,9 @@ impl Seen {
             self.out
         );
         assert!(self.most_out <= most, "{during}: {} were out at once: {:?}", self.most_out, self.worst);
+        for (server, states) in &self.out {
+            assert!(states[0].starts_with("DRAIN"), "{during}: {server} went down undrained: {states:?}");
+        }
         assert!(self.samples > 5 && self.gap < LONGEST_GAP, "{during}: too few samples: {self:?}");
     }
 }

@@ -24,12 +24,15 @@ const HEALTH: &str = "  http: {service: web, path: /api/health, status: 200}
   deadline: 25s
 ";
 
+/// An app without manners, which drops what it is doing: that nobody notices a roll must not be the app's merit.
+pub(crate) const RUDE: &str = "    stop_signal: SIGKILL\n";
+
 impl Yaml {
     /// One service of this image, on three hosts.
     pub(crate) fn new(image: &str) -> Self {
         Self {
             image: super::registry::image(image),
-            service: String::new(),
+            service: RUDE.to_owned(),
             top: String::new(),
             health: HEALTH.to_owned(),
             count: 3,
