@@ -138,12 +138,19 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 async fn interruptible(cli: Cli) -> u8 {
     let has_safe_points = cli.command.has_safe_points();
-    let interrupted = interrupt::times(if has_safe_points { 2 } else { 1 });
+    let json = cli.global.output == OutputForm::Json;
+    let interrupted = async {
+        interrupt::times(1).await;
+        if has_safe_points {
+            note("stopping at the next safe point; once more stops at once and may leave a host out");
+            interrupt::times(2).await;
+        }
+    };
     // A task of its own: one that reads from a terminal cannot hold up the signals.
     let mut work = tokio::spawn(run(cli));
     tokio::select! {
         result = &mut work => match result {
-            Ok(result) => ended(result),
+            Ok(result) => ended(result, json),
             Err(error) => {
                 complain(&error.to_string());
                 UNEXPECTED
@@ -161,13 +168,21 @@ async fn interruptible(cli: Cli) -> u8 {
     }
 }
 
-/// The exit code of a command, its error shown.
-fn ended(result: Result<u8, Error>) -> u8 {
+/// The exit code of a command, its error shown: to people, and to machines that asked for JSON.
+fn ended(result: Result<u8, Error>, json: bool) -> u8 {
     result.unwrap_or_else(|error| {
+        let exit_code = error.exit_code();
         if !matches!(error, Error::ReaderGone) {
             complain(&error.to_string());
+            if json {
+                let message = error.to_string();
+                let line =
+                    serde_json::json!({"v": 1, "event": "error", "exit_code": exit_code, "message": message});
+                // Nobody may be left to read it; the exit code tells all the same.
+                let _ = print(&format!("{line}\n"));
+            }
         }
-        error.exit_code()
+        exit_code
     })
 }
 
@@ -225,6 +240,11 @@ fn replace(path: &Path, text: &str) -> Result<(), Error> {
 fn ask(text: &str) {
     let mut stderr = std::io::stderr();
     let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
+}
+
+/// Writes a remark to standard error.
+fn note(text: &str) {
+    say("note", text);
 }
 
 /// Writes a warning to standard error.

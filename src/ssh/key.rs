@@ -21,7 +21,7 @@ pub fn private_folder(path: &Path) -> Result<()> {
     if !metadata.is_dir() || metadata.uid() != own || metadata.mode() & 0o077 != 0 {
         return Err(ProviderError::Precondition {
             what: format!("{} must be a folder that only you may enter", path.display()),
-            fix: format!("look who made it, then: rm -r {0}", path.display()),
+            fix: "run fleet as the user who owns it; if that is you: chmod 700 on it".to_owned(),
         });
     }
     Ok(())

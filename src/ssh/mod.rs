@@ -39,7 +39,9 @@ impl Ssh {
     /// When no folder for the shared connections can be made.
     pub fn new(key: &Path, folder: &Path) -> Result<Self> {
         // The path of a socket may hold 107 bytes (unix(7)), which a project's folder easily exceeds.
-        let name = hex_digest(folder.as_os_str().as_encoded_bytes());
+        // A copy of the folder elsewhere has its own: a connection must not outlive the key that opened it.
+        let absolute = fs_err::canonicalize(folder)?;
+        let name = hex_digest(absolute.as_os_str().as_encoded_bytes());
         let sockets = std::env::temp_dir().join(format!("fleet-{}", name.get(..16).unwrap_or(&name)));
         key::private_folder(&sockets)?;
         Ok(Self { key: key.to_owned(), known_hosts: folder.join("known_hosts"), sockets })
