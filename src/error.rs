@@ -42,6 +42,12 @@ pub enum Error {
         /// How to mend it.
         fix: String,
     },
+    /// Ctrl-C or SIGTERM before anything was changed.
+    #[error("interrupted; nothing was changed")]
+    Interrupted,
+    /// Whoever read standard output went away, as `head` does: no failure.
+    #[error("nobody reads the output any more")]
+    ReaderGone,
     /// A file could not be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -61,11 +67,15 @@ impl Error {
             Error::Assemble(_) => PRECONDITION,
             Error::Roll(error) => match error {
                 RollError::Lease(LeaseError::Held { .. }) => LEASE_HELD,
+                // A state folder that cannot be used.
+                RollError::Store(StoreError::Io(_)) | RollError::Lease(LeaseError::Io(_)) => PRECONDITION,
                 RollError::Precondition { .. } | RollError::Provider(ProviderError::Precondition { .. }) => {
                     PRECONDITION
                 }
                 _ => UNEXPECTED,
             },
+            Error::Interrupted => INTERRUPTED,
+            Error::ReaderGone => 0,
             Error::Io(_) => UNEXPECTED,
         }
     }

@@ -132,26 +132,40 @@ impl HostReport {
         Ok(())
     }
 
+    /// The services that count: those of the host's record. What else systemd still lists (a service of a former
+    /// release) says nothing about this one. Without a record, all.
+    pub fn counted(&self) -> impl Iterator<Item = (&String, &ServiceState)> {
+        self.services.iter().filter(|(name, _)| {
+            self.record.as_ref().is_none_or(|record| record.images.contains_key(name.as_str()))
+        })
+    }
+
     /// Whether this one look shows a healthy host: units active, containers running and not unhealthy, the expected
     /// status (a redirect is none).
     ///
     /// # Errors
     /// The first thing that is wrong, in words.
     pub fn healthy(&self, http: Option<&HttpHealth>) -> Result<(), String> {
-        for (name, service) in &self.services {
+        let recorded = self.record.iter().flat_map(|record| record.images.keys());
+        for name in recorded.filter(|name| !self.services.contains_key(*name)) {
+            return Err(format!("{name} has no unit on this host"));
+        }
+        for (name, service) in self.counted() {
             if service.unit != "active" {
                 return Err(format!("{name} is {} ({})", service.unit, service.sub));
             }
-            match &service.container {
-                Some(container) if container.state == "running" => {
-                    if let Some(health @ ("unhealthy" | "starting")) = container.health.as_deref() {
-                        // The probe is quicker and stricter than Docker's own check, so a start does not wait for it.
-                        if http.is_none() || health == "unhealthy" {
-                            return Err(format!("{name}: its container is {health}"));
-                        }
-                    }
+            let Some(container) = service.container.as_ref().filter(|c| c.state == "running") else {
+                return Err(format!("{name} has no running container"));
+            };
+            // The probe is quicker and stricter than Docker's own check, so the service that it asks need not wait
+            // for that one. Of the others nothing else is known.
+            let probed = http.is_some_and(|http| http.service == *name);
+            match container.health.as_deref() {
+                Some(health @ "unhealthy") => return Err(format!("{name}: its container is {health}")),
+                Some(health @ "starting") if !probed => {
+                    return Err(format!("{name}: its container is {health}"));
                 }
-                _ => return Err(format!("{name} has no running container")),
+                _ => {}
             }
         }
         match (http, &self.answer) {
@@ -160,5 +174,57 @@ impl HostReport {
             (Some(http), Some(answer)) => Err(format!("{} answered {answer}", http.path)),
             (Some(http), None) => Err(format!("{} was not asked", http.path)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::Manifest;
+
+    fn service(unit: &str, health: Option<&str>) -> ServiceState {
+        let container = ContainerState {
+            state: "running".into(),
+            health: health.map(str::to_owned),
+            ..ContainerState::default()
+        };
+        ServiceState { unit: unit.into(), container: Some(container), ..ServiceState::default() }
+    }
+
+    fn report(recorded: &[&str], services: &[(&str, ServiceState)]) -> HostReport {
+        let images = recorded.iter().map(|name| ((*name).to_owned(), "i@sha256:1".to_owned())).collect();
+        HostReport {
+            record: Some(HostRecord::new("default", images, Manifest::default())),
+            services: services.iter().map(|(name, state)| ((*name).to_owned(), state.clone())).collect(),
+            answer: Some(Answer { status: Some(200), detail: String::new() }),
+            ..HostReport::default()
+        }
+    }
+
+    #[test]
+    fn only_the_services_of_the_record_count() {
+        let left = ("old", service("failed", None));
+        let web = ("web", service("active", None));
+        assert_eq!(report(&["web"], &[left.clone(), web.clone()]).healthy(None), Ok(()));
+        assert!(report(&["web", "old"], &[left.clone(), web.clone()]).healthy(None).is_err());
+        assert!(report(&["web", "new"], &[web.clone()]).healthy(None).is_err(), "a service is not there");
+        let unknown = HostReport { record: None, ..report(&[], &[left, web]) };
+        assert!(unknown.healthy(None).is_err(), "without a record all count");
+    }
+
+    #[test]
+    fn dockers_own_check_may_be_pending_for_the_probed_service_alone() {
+        let http = HttpHealth { service: "web".into(), path: "/".into(), port: 80, status: 200 };
+        let with = |web, worker| {
+            report(
+                &["web", "worker"],
+                &[("web", service("active", web)), ("worker", service("active", worker))],
+            )
+            .healthy(Some(&http))
+        };
+        assert_eq!(with(Some("starting"), Some("healthy")), Ok(()));
+        assert_eq!(with(Some("starting"), None), Ok(()));
+        assert!(with(Some("healthy"), Some("starting")).is_err());
+        assert!(with(Some("unhealthy"), None).is_err());
     }
 }

@@ -1,12 +1,13 @@
 //! The identity of what a host runs: image digests, the canonical Ignition and the OS version.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::butane::to_canonical_json;
+use crate::config::model::HttpHealth;
 use crate::render::RELEASE_FILE;
 
 /// The format of [`HostRecord`]; a host that carries a newer one was rolled by a newer fleet.
@@ -30,6 +31,9 @@ pub struct Release {
     pub images: BTreeMap<String, ImageChoice>,
     /// The OS version asked for.
     pub os: String,
+    /// The request by which its hosts are judged. It is no part of the identity: nothing of it is on a host.
+    #[serde(default)]
+    pub health: Option<HttpHealth>,
 }
 
 /// How the image of a service was chosen.
@@ -62,6 +66,9 @@ pub struct HostRecord {
     pub group: String,
     /// The image of each service, by digest.
     pub images: BTreeMap<String, String>,
+    /// The paths of the host that each service mounts. Follows from the units, so it is no part of the identity.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reads: BTreeMap<String, Vec<String>>,
     /// What the Ignition put on the host.
     #[serde(flatten)]
     pub manifest: Manifest,
@@ -72,7 +79,14 @@ impl HostRecord {
     pub fn new(group: &str, images: BTreeMap<String, String>, manifest: Manifest) -> Self {
         let body = json!({"group": group, "images": images, "manifest": manifest});
         let release = hex_digest(to_canonical_json(&body, false).as_bytes());
-        Self { version: RECORD_VERSION, release, group: group.to_owned(), images, manifest }
+        Self {
+            version: RECORD_VERSION,
+            release,
+            group: group.to_owned(),
+            images,
+            reads: BTreeMap::new(),
+            manifest,
+        }
     }
 
     /// The record as the text of [`RELEASE_FILE`].
@@ -109,6 +123,36 @@ pub struct Manifest {
     pub base: String,
     /// Digest of each file, directory, link (`file:/etc/x`) and unit (`unit:x.service`).
     pub entries: BTreeMap<String, String>,
+    /// What each unit is made of; without it (an older record) nobody knows which units are fleet's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub units: BTreeMap<String, UnitParts>,
+    /// Files that may have taken the place of one of the system's.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub overwrites: BTreeSet<String>,
+}
+
+/// What a configuration says of one unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitParts {
+    /// The unit's own file comes from the configuration; else it is a unit of the system.
+    pub contents: bool,
+    /// The unit is masked.
+    pub mask: bool,
+    /// The file names of its drop-ins.
+    pub dropins: BTreeSet<String>,
+}
+
+impl UnitParts {
+    /// The parts of a unit's entry.
+    pub fn of(entry: &Value) -> Self {
+        let dropins = entry.get("dropins").and_then(Value::as_array).into_iter().flatten();
+        let name = |dropin: &Value| dropin.get("name").and_then(Value::as_str).map(str::to_owned);
+        Self {
+            contents: entry.get("contents").is_some_and(Value::is_string),
+            mask: entry.get("mask").and_then(Value::as_bool) == Some(true),
+            dropins: dropins.filter_map(name).collect(),
+        }
+    }
 }
 
 /// The sections of `storage` whose entries a running host can take, with the word that names them in a manifest.
@@ -120,15 +164,24 @@ impl Manifest {
     pub fn of(ignition: &Value) -> Self {
         let mut rest = ignition.clone();
         let mut entries = BTreeMap::new();
+        let mut units = BTreeMap::new();
+        let mut overwrites = BTreeSet::new();
         for (section, word) in IN_PLACE_STORAGE {
             for entry in take_list(&mut rest, "storage", section) {
+                let overwrite = entry.get("overwrite").and_then(Value::as_bool) == Some(true);
+                if let Some(path) = entry.get("path").and_then(Value::as_str).filter(|_| overwrite) {
+                    overwrites.insert(path.to_owned());
+                }
                 entries.insert(key(word, "path", &entry), entry_digest(&entry));
             }
         }
         for unit in take_list(&mut rest, "systemd", "units") {
             entries.insert(key("unit", "name", &unit), entry_digest(&unit));
+            if let Some(name) = unit.get("name").and_then(Value::as_str) {
+                units.insert(name.to_owned(), UnitParts::of(&unit));
+            }
         }
-        Self { base: entry_digest(&rest), entries }
+        Self { base: entry_digest(&rest), entries, units, overwrites }
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Everything is an object in an object store, so that a folder today is a bucket tomorrow.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
+use jiff::Timestamp;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, path::Path as Key};
 
 pub mod history;
@@ -24,13 +25,22 @@ pub enum StoreError {
     Io(#[from] std::io::Error),
     /// An object is not what this version of fleet writes.
     #[error(
-        "state object {key} cannot be read: {reason}\n  it was written by another version of fleet, or damaged"
+        "{file} cannot be read: {reason}\n  if another version of fleet wrote it, use that version; if it is damaged, \
+         move it away: the same command then goes on from what the hosts say"
     )]
     Unreadable {
-        /// Which object.
-        key: String,
+        /// Which file.
+        file: String,
         /// Why.
         reason: String,
+    },
+    /// Another run wrote what this one was about to write.
+    #[error(
+        "{file}: another run of fleet wrote it meanwhile\n  look with `fleet status`, then run the command again"
+    )]
+    Taken {
+        /// Which file.
+        file: String,
     },
 }
 
@@ -38,6 +48,7 @@ pub enum StoreError {
 #[derive(Debug, Clone)]
 pub struct Store {
     objects: Arc<dyn ObjectStore>,
+    folder: PathBuf,
 }
 
 impl Store {
@@ -47,8 +58,9 @@ impl Store {
     /// When the folder cannot be created.
     pub fn folder(path: &Path) -> Result<Self, StoreError> {
         fs_err::create_dir_all(path)?;
-        let objects = object_store::local::LocalFileSystem::new_with_prefix(path)?;
-        Ok(Self { objects: Arc::new(objects) })
+        // What is on record must be there after a power loss too: a roll acts on it.
+        let objects = object_store::local::LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
+        Ok(Self { objects: Arc::new(objects), folder: path.to_owned() })
     }
 
     /// Writes an object that must not exist yet; false when it does.
@@ -96,6 +108,27 @@ impl Store {
         Ok(keys)
     }
 
+    /// When an object was written; nothing where the store does not know.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub async fn written(&self, key: &str) -> Result<Option<Timestamp>, StoreError> {
+        match self.objects.head(&Key::from(key)).await {
+            Ok(meta) => Ok(Timestamp::from_second(meta.last_modified.timestamp()).ok()),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn file(&self, key: &str) -> String {
+        self.folder.join(key).display().to_string()
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&self, key: &str, bytes: &[u8]) -> Result<T, StoreError> {
+        serde_json::from_slice(bytes)
+            .map_err(|e| StoreError::Unreadable { file: self.file(key), reason: e.to_string() })
+    }
+
     /// Removes an object.
     ///
     /// # Errors
@@ -108,12 +141,6 @@ impl Store {
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, StoreError> {
-    serde_json::from_slice(bytes)
-        .map_err(|e| StoreError::Unreadable { key: key.to_owned(), reason: e.to_string() })
-}
-
-fn write<T: serde::Serialize>(key: &str, value: &T) -> Result<Vec<u8>, StoreError> {
-    serde_json::to_vec_pretty(value)
-        .map_err(|e| StoreError::Unreadable { key: key.to_owned(), reason: e.to_string() })
+fn write<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+    Ok(serde_json::to_vec_pretty(value).map_err(std::io::Error::other)?)
 }

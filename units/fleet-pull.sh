@@ -3,6 +3,7 @@
 # is here already needs no registry; a tag is asked for again, and the copy at hand serves when nobody answers.
 set -u
 image=$1
+attempts=8
 have() { docker image inspect --format '{{.Id}}' "$image" >/dev/null 2>&1; }
 
 case $image in
@@ -10,14 +11,21 @@ case $image in
 esac
 
 delay=1
-for attempt in 1 2 3 4 5 6 7 8; do
-  docker pull --quiet "$image" && exit 0
-  echo "fleet-pull: attempt $attempt of 8 for $image failed" >&2
+for ((attempt = 1; attempt <= attempts; attempt++)); do
+  # The image's name is of no interest, what Docker has to complain of is.
+  error=$(docker pull --quiet "$image" 2>&1 >/dev/null) && exit 0
   case $image in
     *@sha256:*) ;;
     *) have && exit 0 ;;
   esac
-  sleep "$delay"
+  error=${error##*$'\n'}
+  case $error in
+    # The registry has answered, and it will say so again.
+    *'manifest unknown'* | *'not found'* | *denied* | *unauthorized*) break ;;
+  esac
+  echo "fleet-pull: attempt $attempt of $attempts for $image failed: $error" >&2
+  if ((attempt < attempts)); then sleep "$delay"; fi
   delay=$((delay < 30 ? delay * 2 : 30))
 done
+echo "fleet-pull: cannot pull $image: $error" >&2
 exit 1

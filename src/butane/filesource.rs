@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 /// Where `local` files come from. Names are those of the config, with `/` between their parts.
-pub trait FileSource {
+pub trait FileSource: Sync {
     /// The content of a file.
     ///
     /// # Errors

@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use self::output::print;
 use crate::error::{Error, INTERRUPTED, UNEXPECTED};
 use crate::report::clean::clean_lines;
 
@@ -14,10 +16,13 @@ mod butane;
 mod context;
 mod down;
 mod exec;
+mod history;
 mod init;
 mod interrupt;
 mod logs;
+mod output;
 mod pages;
+mod providers;
 mod render;
 mod roll;
 mod schema;
@@ -25,6 +30,9 @@ mod ssh;
 mod status;
 mod up;
 mod validate;
+
+/// How long an interrupted command has to put away what it holds.
+const LAST_BREATH: Duration = Duration::from_millis(500);
 
 /// From a container image to a rolling-updated fleet of immutable Flatcar hosts.
 #[derive(Debug, Parser)]
@@ -89,12 +97,21 @@ enum Command {
     Ssh(ssh::SshCommand),
     /// Run a command in a service's container
     Exec(exec::Exec),
+    /// List the releases of this fleet and which one is in force
+    History(history::History),
     /// Print the JSON Schema of fleet.yaml
     Schema(schema::Schema),
     /// Print a completion script for a shell
     Completions(pages::Completions),
     /// Print the manual page, or write all pages to a folder
     Man(pages::Man),
+}
+
+impl Command {
+    /// Whether the first signal only asks it to stop at a safe point. All others end at once: they change nothing.
+    fn has_safe_points(&self) -> bool {
+        matches!(self, Command::Up(_) | Command::Roll(_) | Command::Down(_))
+    }
 }
 
 /// Runs the command line and returns the exit code.
@@ -114,20 +131,59 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             return UNEXPECTED;
         }
     };
-    let code = runtime.block_on(async {
-        tokio::select! {
-            result = run(cli) => result.unwrap_or_else(|error| {
-                complain(&error.to_string());
-                error.exit_code()
-            }),
-            () = interrupt::twice() => {
-                complain("stopped at once; `fleet status` shows what was left, the same command again goes on");
-                INTERRUPTED
-            }
-        }
-    });
+    let code = runtime.block_on(interruptible(cli));
     runtime.shutdown_background();
     code
+}
+
+async fn interruptible(cli: Cli) -> u8 {
+    let has_safe_points = cli.command.has_safe_points();
+    let json = cli.global.output == OutputForm::Json;
+    let interrupted = async {
+        interrupt::times(1).await;
+        if has_safe_points {
+            note("stopping at the next safe point; once more stops at once and may leave a host out");
+            interrupt::times(2).await;
+        }
+    };
+    // A task of its own: one that reads from a terminal cannot hold up the signals.
+    let mut work = tokio::spawn(run(cli));
+    tokio::select! {
+        result = &mut work => match result {
+            Ok(result) => ended(result, json),
+            Err(error) => {
+                complain(&error.to_string());
+                UNEXPECTED
+            }
+        },
+        () = interrupted => {
+            if has_safe_points {
+                complain("stopped at once; `fleet status` shows what was left, the same command again goes on");
+            }
+            // The programs that it started end with it.
+            work.abort();
+            let _ = tokio::time::timeout(LAST_BREATH, work).await;
+            INTERRUPTED
+        }
+    }
+}
+
+/// The exit code of a command, its error shown: to people, and to machines that asked for JSON.
+fn ended(result: Result<u8, Error>, json: bool) -> u8 {
+    result.unwrap_or_else(|error| {
+        let exit_code = error.exit_code();
+        if !matches!(error, Error::ReaderGone) {
+            complain(&error.to_string());
+            if json {
+                let message = error.to_string();
+                let line =
+                    serde_json::json!({"v": 1, "event": "error", "exit_code": exit_code, "message": message});
+                // Nobody may be left to read it; the exit code tells all the same.
+                let _ = print(&format!("{line}\n"));
+            }
+        }
+        exit_code
+    })
 }
 
 async fn run(cli: Cli) -> Result<u8, Error> {
@@ -144,6 +200,7 @@ async fn run(cli: Cli) -> Result<u8, Error> {
         Command::Logs(command) => command.run(global).await,
         Command::Ssh(command) => command.run(global).await,
         Command::Exec(command) => command.run(global).await,
+        Command::History(command) => command.run(global).await,
         Command::Schema(_) => schema::Schema::run(),
         Command::Completions(command) => command.run(&mut Cli::command()),
         Command::Man(command) => command.run(Cli::command()),
@@ -152,20 +209,15 @@ async fn run(cli: Cli) -> Result<u8, Error> {
 
 fn tracing_to_stderr(verbose: u8) {
     let level = match verbose {
-        0 => return,
+        0 => "fleet=warn",
         1 => "fleet=debug",
         _ => "debug",
     };
     let filter = tracing_subscriber::EnvFilter::new(level);
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-}
-
-/// Writes a result to standard output; a reader that went away is no error.
-fn print(text: &str) -> Result<(), Error> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match verbose {
+        0 => lines.without_time().with_target(false).init(),
+        _ => lines.init(),
     }
 }
 
@@ -190,6 +242,11 @@ fn ask(text: &str) {
     let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
 }
 
+/// Writes a remark to standard error.
+fn note(text: &str) {
+    say("note", text);
+}
+
 /// Writes a warning to standard error.
 fn warn(text: &str) {
     say("warning", text);
@@ -211,6 +268,23 @@ mod tests {
     #[test]
     fn the_arguments_do_not_contradict_each_other() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_failure() {
+        assert_eq!(ended(Err(Error::ReaderGone)), 0);
+        assert_eq!(ended(Err(Error::Interrupted)), 130);
+        assert_eq!(ended(Ok(12)), 12);
+    }
+
+    #[test]
+    fn only_what_changes_hosts_outlives_a_signal() {
+        for line in ["fleet up", "fleet roll", "fleet down"] {
+            assert!(parse(line).command.has_safe_points(), "{line}");
+        }
+        for line in ["fleet status", "fleet logs web", "fleet render", "fleet validate", "fleet ssh a-1"] {
+            assert!(!parse(line).command.has_safe_points(), "{line}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(super) struct SshCommand {
     /// The host
     host: String,
     /// A command and its arguments
-    #[arg(last = true, value_name = "CMD")]
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
     command: Vec<String>,
 }
 

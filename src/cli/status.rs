@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::context::Context;
-use super::{Global, OutputForm, interrupt, print, warn};
-use crate::error::{Error, INTERRUPTED};
+use super::output::{print, reader_gone};
+use super::{Global, OutputForm, warn};
+use crate::error::Error;
 use crate::report::{mode, table};
 use crate::rollout::rows::rows;
 use crate::store::history;
@@ -32,14 +33,13 @@ impl Status {
             print(&show(&context, global).await?)?;
             return Ok(0);
         }
-        let mut interrupt = interrupt::watched();
         let terminal = std::io::stdout().is_terminal();
         loop {
             let text = show(&context, global).await?;
             print(&if terminal { format!("{CLEAR}{text}") } else { text })?;
             tokio::select! {
                 () = tokio::time::sleep(WATCH_INTERVAL) => {}
-                _ = interrupt.wait_for(|stop| *stop) => return Ok(INTERRUPTED),
+                gone = reader_gone() => return Err(gone),
             }
         }
     }

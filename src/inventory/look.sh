@@ -7,6 +7,6 @@ section uptime; ps -o etimes= -p 1
 section release; cat /etc/fleet/release.json 2>/dev/null
 section switching; cat /var/lib/fleet/switching 2>/dev/null
 section units
-systemctl show --property=Id,ActiveState,SubState,NRestarts,ExecMainStatus 'fleet-*.service'
+systemctl show --property=Id,LoadState,ActiveState,SubState,NRestarts,ExecMainStatus 'fleet-*.service'
 section containers; docker_api '/containers/json?all=1'
 section images; docker_api '/images/json'

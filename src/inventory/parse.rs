@@ -103,6 +103,10 @@ fn services(units: &str, mut containers: BTreeMap<String, ContainerState>) -> BT
         .filter_map(|block| {
             let fields: BTreeMap<&str, &str> =
                 block.lines().filter_map(|line| line.split_once('=')).collect();
+            // systemd goes on listing a unit that failed after its file is gone.
+            if fields.get("LoadState") == Some(&"not-found") {
+                return None;
+            }
             let name = fields.get("Id")?.strip_prefix(UNIT_PREFIX)?.strip_suffix(".service")?.to_owned();
             let text = |key: &str| fields.get(key).map(|v| (*v).to_owned()).unwrap_or_default();
             let state = ServiceState {
@@ -143,6 +147,7 @@ mod tests {
 
 == units
 Id=fleet-web.service
+LoadState=loaded
 ActiveState=active
 SubState=running
 NRestarts=0
@@ -153,6 +158,13 @@ ActiveState=activating
 SubState=auto-restart
 NRestarts=3
 ExecMainStatus=1
+
+Id=fleet-gone.service
+LoadState=not-found
+ActiveState=failed
+SubState=failed
+NRestarts=0
+ExecMainStatus=143
 
 == containers
 [{"Names":["/web"],"Image":"r/app@sha256:aa","ImageID":"sha256:11","State":"running","Status":"Up 3 seconds (health: starting)"}]
@@ -172,6 +184,7 @@ eyJzdGF0dXMiOiAib2sifQo=
         assert_eq!(web.container.as_ref().unwrap().digests, ["r/app@sha256:aa"]);
         assert_eq!(web.container.as_ref().unwrap().health.as_deref(), Some("starting"));
         assert_eq!(report.services["redis"].restarts, 3);
+        assert!(!report.services.contains_key("gone"), "a unit without a file is no service");
         assert_eq!(report.answer.unwrap().to_string(), "200 {\"status\": \"ok\"}");
     }
 

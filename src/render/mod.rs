@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::butane::{self, FileSource};
-use crate::config::model::{Config, Restart, Service};
+use crate::config::model::{Config, MountSource, Restart, Service};
 use crate::release::{GroupRelease, HostRecord, Manifest};
 
 mod environment;
@@ -120,6 +120,12 @@ pub fn render_group(input: &Input<'_>) -> Result<GroupRelease, RenderError> {
     let images: BTreeMap<String, String> =
         services.iter().map(|(name, service)| ((*name).clone(), image_of(input, name, service))).collect();
 
+    let reads: BTreeMap<String, Vec<String>> = services
+        .iter()
+        .map(|(name, service)| ((*name).clone(), binds(service)))
+        .filter(|(_, paths)| !paths.is_empty())
+        .collect();
+
     let mut files = Vec::new();
     let mut units = Vec::new();
     for (name, service) in services {
@@ -131,7 +137,7 @@ pub fn render_group(input: &Input<'_>) -> Result<GroupRelease, RenderError> {
         let more = transpile(&fragment.name, &fragment.text, input.files)?;
         merge::merge(&mut ignition, templates::HOST_BUTANE, &more, &fragment.name)?;
     }
-    let record = HostRecord::new(input.group, images, Manifest::of(&ignition));
+    let record = HostRecord { reads, ..HostRecord::new(input.group, images, Manifest::of(&ignition)) };
     record.write_into(&mut ignition);
     Ok(GroupRelease { record, ignition })
 }
@@ -149,6 +155,15 @@ pub fn check(ignition: &Value) -> Result<(), String> {
 /// The name of the unit that runs a service.
 pub fn unit_name(service: &str) -> String {
     format!("{UNIT_PREFIX}{service}.service")
+}
+
+/// The paths of the host that a service mounts.
+fn binds(service: &Service) -> Vec<String> {
+    let sources = service.volumes.iter().filter_map(|mount| match &mount.source {
+        MountSource::Bind(path) => Some(path.clone()),
+        MountSource::Volume(_) => None,
+    });
+    sources.collect()
 }
 
 fn image_of(input: &Input<'_>, name: &str, service: &Service) -> String {

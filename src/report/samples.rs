@@ -104,7 +104,7 @@ pub(super) fn failed_roll() -> Vec<Timed> {
     );
     script.phase("tasks-2", "restore", "release 4f2a9c", 1200);
     script.after(10, Event::Warning { message: "tasks-1 keeps the new release".into() });
-    script.finished(12, "1 of 3 hosts runs the new release, 1 was restored, 1 is untouched", "fleet rollback")
+    script.finished(12, "1 of 3 hosts runs the new release, 1 was restored, 1 is untouched", "fleet status")
 }
 
 /// Each kind of event once, as `docs/events.md` shows it.
@@ -150,7 +150,7 @@ pub(super) fn every_variant() -> Vec<Timed> {
                 command: "roll",
                 exit_code: 12,
                 summary: "1 of 2 hosts runs the new release, 1 was restored".into(),
-                next: Some("fleet rollback".into()),
+                next: Some("fleet status".into()),
                 took: seconds(5400),
             },
         ),

@@ -131,10 +131,10 @@ mod tests {
             group: "web".into(),
             state: "running".into(),
             images: vec!["app=6c3c624b58db".into(), "redis=0f3a1b2c4d5e".into()],
-            release: Some("4f2a9c81".into()),
+            release: Some("r4".into()),
             health: Some("healthy".into()),
             uptime: Some(Duration::from_secs(7_500)),
-            address: Some("127.0.0.1:32768".into()),
+            address: Some("172.18.0.3".into()),
             drained: false,
         };
         vec![

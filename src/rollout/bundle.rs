@@ -2,46 +2,65 @@
 //! scripts that do it. The scripts keep the previous release on the host itself.
 
 use std::io;
+use std::time::Duration;
 
 use super::change::{Change, Node, Write};
-use crate::release::{HostRecord, RECORD_VERSION};
+use crate::release::{HostRecord, RECORD_VERSION, hex_digest, short};
 use crate::render::RELEASE_FILE;
 use crate::render::escape::shell_word;
 
 const PRELUDE: &str = include_str!("host/prelude.sh");
 const SWITCH: &str = include_str!("host/switch.sh");
 const RESTORE: &str = include_str!("host/restore.sh");
+const COMMIT: &str = include_str!("host/commit.sh");
 
 /// The folder of one change on a host.
 fn folder(record: &HostRecord) -> String {
     format!("/var/lib/fleet/roll/{}", record.release)
 }
 
+/// Where a bundle waits until its switch begins: two runs that send different things never meet.
+fn staged(record: &HostRecord, bundle: &[u8]) -> String {
+    let digest = hex_digest(bundle);
+    format!("{}.{}", folder(record), short(&digest))
+}
+
 /// The script that unpacks a bundle from its standard input and pulls the images; it disturbs nothing.
-pub fn stage_script(record: &HostRecord) -> String {
-    let folder = shell_word(&folder(record));
+pub fn stage_script(record: &HostRecord, bundle: &[u8]) -> String {
+    let staged = shell_word(&staged(record, bundle));
     let pulls: String = record
         .images
         .values()
         .map(|image| format!("/opt/fleet/bin/fleet-pull {}\n", shell_word(image)))
         .collect();
-    format!("set -euo pipefail\nmkdir --parents {folder}\ntar --extract --directory {folder}\n{pulls}")
+    format!(
+        "set -euo pipefail\ninstall --directory --mode 0700 /var/lib/fleet\numask 077\nmkdir --parents {staged}\n\
+         tar --extract --no-same-permissions --directory {staged}\n{pulls}"
+    )
 }
 
-/// The script that switches the host to a staged change.
-pub fn switch_script(record: &HostRecord) -> String {
-    script(record, SWITCH)
+/// The script that switches the host to a staged change. Like the others it first waits, no longer than this, for a
+/// change that still runs.
+pub fn switch_script(record: &HostRecord, bundle: &[u8], wait: Duration) -> String {
+    let staged = shell_word(&staged(record, bundle));
+    script(record, wait, &format!("staged={staged}\n{SWITCH}"))
 }
 
-/// The script that puts back what the switch of this change replaced.
-pub fn restore_script(record: &HostRecord) -> String {
-    script(record, RESTORE)
+/// The script that puts back what the switch of this change replaced, and prints the release that it was.
+pub fn restore_script(record: &HostRecord, wait: Duration) -> String {
+    script(record, wait, RESTORE)
 }
 
-fn script(record: &HostRecord, body: &str) -> String {
+/// The script that ends the way back: the release serves.
+pub fn commit_script(record: &HostRecord, wait: Duration) -> String {
+    script(record, wait, COMMIT)
+}
+
+fn script(record: &HostRecord, wait: Duration, body: &str) -> String {
     let (id, dir) = (shell_word(&record.release), shell_word(&folder(record)));
+    let wait = wait.as_secs();
     // An older fleet must not undo what it cannot read.
-    format!("# record version {RECORD_VERSION}\nid={id}\ndir={dir}\n{PRELUDE}\n{body}")
+    format!("# record version {RECORD_VERSION}\nid={id}\ndir={dir}\nwait={wait}\n{PRELUDE}\n{body}")
 }
 
 /// Packs a change for the stage script.
@@ -114,6 +133,7 @@ fn operations(change: &Change) -> String {
         array("disable", change.disable.iter().cloned()),
         array("added", change.added.iter().cloned()),
         array("restart", change.restart.iter().cloned()),
+        array("try_restart", change.try_restart.iter().cloned()),
     ]
     .concat()
 }
@@ -156,6 +176,7 @@ mod tests {
         disable=()
         added=()
         restart=(fleet-web.service)
+        try_restart=()
         ");
     }
 }

@@ -1,11 +1,11 @@
 //! The difference between what a host carries and what it is to carry, and whether a running host can take it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use crate::inventory::HostReport;
-use crate::release::{GroupRelease, HostRecord, IN_PLACE_STORAGE, key};
+use crate::release::{GroupRelease, HostRecord, IN_PLACE_STORAGE, Manifest, key};
 use crate::render::{RELEASE_FILE, unit_name};
 use content::Owner;
 
@@ -52,6 +52,8 @@ pub struct Change {
     pub added: BTreeSet<String>,
     /// Units to restart.
     pub restart: BTreeSet<String>,
+    /// Units of the system to restart if they run.
+    pub try_restart: BTreeSet<String>,
 }
 
 impl Change {
@@ -62,7 +64,7 @@ impl Change {
 
     /// Whether a service stops for this change.
     pub fn disturbs(&self) -> bool {
-        !self.restart.is_empty() || !self.disable.is_empty()
+        !self.restart.is_empty() || !self.disable.is_empty() || !self.try_restart.is_empty()
     }
 }
 
@@ -77,33 +79,56 @@ pub enum Fit {
 
 /// Works out the change from what a host says of itself to a release.
 pub fn change(report: &HostReport, wanted: &GroupRelease) -> Fit {
-    // After a switch that did not end, nothing that the host carries can be believed.
-    let carried = report.record.as_ref().filter(|_| !report.switching);
+    let empty = Manifest::default();
+    let known = report.record.as_ref().map_or(&empty, |record| &record.manifest);
+    // After a switch that did not end nothing says which entries are there already, so all are written again. What the
+    // host had before is known all the same, and so is what must go.
+    let carried = if report.switching { &empty } else { known };
     let mut reasons = Vec::new();
     if report.record.as_ref().is_some_and(|r| r.manifest.base != wanted.record.manifest.base) {
         reasons.push("users, disks or other settings differ that only a first boot applies".to_owned());
     }
     let mut change = Change::default();
-    let empty = BTreeMap::new();
-    let before = carried.map_or(&empty, |record| &record.manifest.entries);
     for (word, entry) in entries(&wanted.ignition) {
         let key = key(word, if word == "unit" { "name" } else { "path" }, entry);
         if key == format!("file:{RELEASE_FILE}")
-            || before.get(&key) == wanted.record.manifest.entries.get(&key)
+            || carried.entries.get(&key) == wanted.record.manifest.entries.get(&key)
         {
             continue;
         }
         let result = match word {
-            "unit" => content::unit(entry, !before.contains_key(&key), &mut change),
+            "unit" => content::unit(entry, known, &mut change),
             _ => content::node(word, entry).map(|write| {
-                restart_reader(&write.path, &wanted.record, &mut change);
+                // A folder's own owner or mode changes below its readers' feet.
+                if write.node != Node::Directory {
+                    restart_readers(&write.path, &wanted.record, &mut change);
+                }
                 change.write.push(write);
             }),
         };
         reasons.extend(result.err());
     }
-    for key in before.keys().filter(|key| !wanted.record.manifest.entries.contains_key(*key)) {
-        content::remove(key, &mut change);
+    let wanted_entries = &wanted.record.manifest.entries;
+    for key in known.entries.keys().filter(|key| !wanted_entries.contains_key(*key)) {
+        match key.split_once(':') {
+            Some(("unit", name)) => content::remove_unit(name, known, &mut change),
+            Some(("file" | "link", path)) => {
+                let takes_its_place = |word: &&str| wanted_entries.contains_key(&format!("{word}:{path}"));
+                if ["file", "link", "directory"].iter().any(|word| takes_its_place(word)) {
+                    continue;
+                }
+                if known.overwrites.contains(path) {
+                    reasons.push(format!(
+                        "{path} is no longer wanted, and it may have overwritten a file of the system (overwrite: \
+                         true) that only a new host has again"
+                    ));
+                }
+                restart_readers(path, &wanted.record, &mut change);
+                change.remove.insert(path.to_owned());
+            }
+            // A folder may hold what the services wrote; an empty one does no harm.
+            _ => {}
+        }
     }
     restart_broken(report, &wanted.record, &mut change);
     if reasons.is_empty() { Fit::InPlace(change) } else { Fit::Replace(reasons) }
@@ -120,10 +145,20 @@ fn entries(ignition: &Value) -> impl Iterator<Item = (&'static str, &Value)> {
     storage.chain(units)
 }
 
-/// A service reads the files below its own folder when it starts.
-fn restart_reader(path: &str, record: &HostRecord, change: &mut Change) {
-    let service = path.strip_prefix("/etc/fleet/").and_then(|rest| rest.split('/').next());
-    if let Some(service) = service.filter(|service| record.images.contains_key(*service)) {
+/// A service reads the files below its own folder when it starts, and those that it mounts.
+fn restart_readers(path: &str, record: &HostRecord, change: &mut Change) {
+    let own = |service: &str| {
+        let rest = path.strip_prefix("/etc/fleet/").and_then(|rest| rest.strip_prefix(service));
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    };
+    // A mount holds the file that was there at the start, not the one that takes its place.
+    let mounts = |service: &str| {
+        record.reads.get(service).into_iter().flatten().any(|mounted| {
+            let rest = path.strip_prefix(mounted.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    };
+    for service in record.images.keys().filter(|service| own(service) || mounts(service)) {
         change.restart.insert(unit_name(service));
     }
 }

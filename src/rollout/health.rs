@@ -1,6 +1,7 @@
 //! When a host that was just changed counts as healthy, and when waiting on makes no sense. Pure: time comes in as
 //! a value.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::config::model::Health;
@@ -9,6 +10,8 @@ use crate::release::HostRecord;
 
 /// Restarts since the switch that make a crash loop: once is chance, twice is a habit.
 const CRASH_LOOP_RESTARTS: u32 = 2;
+/// At a first boot services may fail until those that they need are there.
+const FIRST_BOOT_RESTARTS: u32 = 5;
 
 /// How strictly looks are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +27,11 @@ pub enum Rule {
 pub struct Streak {
     policy: Health,
     successes: u32,
-    restarts: Option<u32>,
+    rule: Rule,
+    /// The restarts of each service at the first look. A switch sets systemd's own count to zero, so during a roll
+    /// every restart counts, also those before the first look.
+    baseline: Option<BTreeMap<String, u32>>,
+    restarts: u32,
     stable_since: Duration,
     last: String,
 }
@@ -50,7 +57,9 @@ impl Streak {
         Self {
             policy,
             successes: 0,
-            restarts: None,
+            rule,
+            baseline: (rule == Rule::Roll).then(BTreeMap::new),
+            restarts: 0,
             stable_since: Duration::ZERO,
             last: "no answer yet".to_owned(),
         }
@@ -111,19 +120,29 @@ impl Streak {
 
     /// A restart starts the count again; a second one, or a unit that gave up, ends the wait.
     fn watch_restarts(&mut self, at: Duration, report: &HostReport) -> Option<Verdict> {
-        let restarts = report.services.values().map(|s| s.restarts).sum::<u32>();
-        let before = *self.restarts.get_or_insert(0);
-        if restarts != before {
-            self.restarts = Some(restarts);
+        let limit = match self.rule {
+            Rule::Roll => CRASH_LOOP_RESTARTS,
+            Rule::FirstBoot => FIRST_BOOT_RESTARTS,
+        };
+        let counted: Vec<_> = report.counted().collect();
+        let baseline = self
+            .baseline
+            .get_or_insert_with(|| counted.iter().map(|(name, s)| ((*name).clone(), s.restarts)).collect());
+        let since: Vec<u32> = counted
+            .iter()
+            .map(|(name, s)| s.restarts.saturating_sub(baseline.get(*name).copied().unwrap_or(0)))
+            .collect();
+        let restarts = since.iter().fold(0, |sum: u32, n| sum.saturating_add(*n));
+        if restarts != self.restarts {
+            self.restarts = restarts;
             self.successes = 0;
             self.stable_since = at;
         }
-        for (name, service) in &report.services {
-            if service.restarts >= CRASH_LOOP_RESTARTS {
+        for ((name, service), since) in counted.into_iter().zip(since) {
+            if since >= limit {
                 let status = service.exit_status;
                 return Some(Verdict::Failed(format!(
-                    "{name} is in a crash loop: {} restarts, last exit status {status}",
-                    service.restarts
+                    "{name} is in a crash loop: {since} restarts, last exit status {status}"
                 )));
             }
             if service.unit == "failed" {
@@ -139,8 +158,6 @@ impl Streak {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::config::model::HttpHealth;
     use crate::inventory::{Answer, ContainerState, ServiceState};
@@ -214,6 +231,30 @@ mod tests {
         let verdicts = run(&[(1, report(200, 1, "r/a@sha256:1")), (2, report(200, 2, "r/a@sha256:1"))]);
         assert_eq!(verdicts[0], Verdict::Waiting);
         assert!(matches!(&verdicts[1], Verdict::Failed(reason) if reason.contains("crash loop")));
+    }
+
+    #[test]
+    fn what_is_not_of_the_release_is_no_crash_loop() {
+        let mut report = report(200, 9, "r/a@sha256:1");
+        report.services.insert("web".into(), ServiceState { restarts: 0, ..report.services["web"].clone() });
+        let failed = ServiceState { unit: "failed".into(), restarts: 9, ..ServiceState::default() };
+        report.services.insert("gone".into(), failed);
+        report.record = Some(wanted());
+        assert_eq!(run(&[(1, report)]), [Verdict::Waiting]);
+    }
+
+    #[test]
+    fn a_first_boot_has_patience_and_no_memory() {
+        let mut streak = Streak::new(&policy(), Rule::FirstBoot);
+        let mut look = |restarts, status| {
+            let report = report(status, restarts, "r/a@sha256:1");
+            streak.look(Duration::from_secs(1), Some(&wanted()), Ok(&report))
+        };
+        assert_eq!(look(7, 500), Verdict::Waiting, "restarts of last week");
+        assert_eq!(look(11, 500), Verdict::Waiting);
+        assert!(
+            matches!(look(12, 500), Verdict::Failed(reason) if reason.contains("crash loop: 5 restarts"))
+        );
     }
 
     #[test]

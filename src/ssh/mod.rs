@@ -1,12 +1,14 @@
 //! Hosts over the system's `ssh`, so that a user's ssh_config, agent and jump hosts work as they do by hand. One
 //! connection a host is opened and shared by all commands.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
 use tokio::process::Command;
 
 use crate::provider::{Host, HostChannel, Output, ProviderError, Result};
@@ -37,7 +39,9 @@ impl Ssh {
     /// When no folder for the shared connections can be made.
     pub fn new(key: &Path, folder: &Path) -> Result<Self> {
         // The path of a socket may hold 107 bytes (unix(7)), which a project's folder easily exceeds.
-        let name = hex_digest(folder.as_os_str().as_encoded_bytes());
+        // A copy of the folder elsewhere has its own: a connection must not outlive the key that opened it.
+        let absolute = fs_err::canonicalize(folder)?;
+        let name = hex_digest(absolute.as_os_str().as_encoded_bytes());
         let sockets = std::env::temp_dir().join(format!("fleet-{}", name.get(..16).unwrap_or(&name)));
         key::private_folder(&sockets)?;
         Ok(Self { key: key.to_owned(), known_hosts: folder.join("known_hosts"), sockets })
@@ -48,8 +52,7 @@ impl Ssh {
             host: host.name.clone(),
             message: "it is not running".to_owned(),
         })?;
-        let socket = hex_digest(format!("{}/{}", host.id, endpoint.port).as_bytes());
-        let socket = self.sockets.join(socket.get(..16).unwrap_or(&socket));
+        let socket = self.socket(host);
         let mut command = Command::new("ssh");
         command.kill_on_drop(true);
         for option in [
@@ -85,14 +88,14 @@ impl Ssh {
         Ok(())
     }
 
-    fn is_open(&self, host: &Host) -> bool {
+    fn socket(&self, host: &Host) -> PathBuf {
         let port = host.ssh.as_ref().map_or(0, |e| e.port);
         let socket = hex_digest(format!("{}/{port}", host.id).as_bytes());
-        self.sockets.join(socket.get(..16).unwrap_or(&socket)).exists()
+        self.sockets.join(socket.get(..16).unwrap_or(&socket))
     }
 
     async fn remote(&self, host: &Host, remote: &str) -> Result<Command> {
-        if !self.is_open(host) {
+        if !is_open(&self.socket(host)).await {
             self.open(host).await?;
         }
         let mut command = self.command(host)?;
@@ -101,6 +104,28 @@ impl Ssh {
         command.process_group(0);
         Ok(command)
     }
+}
+
+/// Whether a shared connection answers at its socket. The socket of one that was killed stays, and every command would
+/// log in for itself; it is removed, so that a new connection can be opened in its place.
+async fn is_open(socket: &Path) -> bool {
+    match UnixStream::connect(socket).await {
+        Ok(_) => true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            // Another command may have been quicker, and ssh takes what is stale out of its way as well.
+            let _ = fs_err::remove_file(socket);
+            false
+        }
+        // It has more to do than it can take at once (unix(7), EAGAIN).
+        Err(_) => true,
+    }
+}
+
+/// The lines of known_hosts about other hosts.
+fn without_host(known_hosts: &str, name: &str) -> String {
+    let kept = known_hosts.lines().filter(|line| line.split(' ').next() != Some(name));
+    kept.map(|line| format!("{line}\n")).collect()
 }
 
 fn address(host: &Host) -> String {
@@ -190,12 +215,41 @@ impl HostChannel for Ssh {
             return Ok(());
         }
         let text = fs_err::read_to_string(&self.known_hosts)?;
-        let kept: String = text
-            .lines()
-            .filter(|line| line.split(' ').next() != Some(host_name))
-            .map(|line| format!("{line}\n"))
-            .collect();
-        fs_err::write(&self.known_hosts, kept)?;
+        let kept = without_host(&text, host_name);
+        if kept != text {
+            key::replace(&self.known_hosts, kept.as_bytes())?;
+        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_socket_of_a_connection_that_was_killed_is_not_taken_for_an_open_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("socket");
+        assert!(!is_open(&socket).await);
+        let master = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(is_open(&socket).await);
+        drop(master);
+        assert!(socket.exists(), "the file outlives its listener");
+        assert!(!is_open(&socket).await);
+        assert!(!socket.exists());
+    }
+
+    #[test]
+    fn a_host_is_forgotten_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let ssh = Ssh::new(&folder.path().join("key"), folder.path()).unwrap();
+        ssh.forget("a-1").unwrap();
+        let known = folder.path().join("known_hosts");
+        fs_err::write(&known, "a-1 ssh-ed25519 AA\na-10 ssh-ed25519 BB\na-1 ssh-rsa CC\n").unwrap();
+        ssh.forget("a-1").unwrap();
+        assert_eq!(fs_err::read_to_string(&known).unwrap(), "a-10 ssh-ed25519 BB\n");
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+        fs_err::remove_dir(&ssh.sockets).unwrap();
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError, read, write};
+use super::{Store, StoreError, write};
 use crate::release::Release;
 
 const CURRENT: &str = "current.json";
@@ -42,7 +43,7 @@ pub struct CountChoice {
 /// When the state cannot be read.
 pub async fn current(store: &Store) -> Result<Current, StoreError> {
     match store.get(CURRENT).await? {
-        Some(bytes) => read(CURRENT, &bytes),
+        Some(bytes) => store.read(CURRENT, &bytes),
         None => Ok(Current::default()),
     }
 }
@@ -52,7 +53,7 @@ pub async fn current(store: &Store) -> Result<Current, StoreError> {
 /// # Errors
 /// When the state cannot be written.
 pub async fn set_current(store: &Store, current: &Current) -> Result<(), StoreError> {
-    store.put(CURRENT, write(CURRENT, current)?).await
+    store.put(CURRENT, write(current)?).await
 }
 
 /// A release by its number; nothing when there is none.
@@ -61,7 +62,7 @@ pub async fn set_current(store: &Store, current: &Current) -> Result<(), StoreEr
 /// When the state cannot be read.
 pub async fn release(store: &Store, number: u64) -> Result<Option<Release>, StoreError> {
     let key = key(number);
-    store.get(&key).await?.map(|bytes| read(&key, &bytes)).transpose()
+    store.get(&key).await?.map(|bytes| store.read(&key, &bytes)).transpose()
 }
 
 /// Records a release and returns its number: the one it has already if it is the newest, else the next.
@@ -75,11 +76,34 @@ pub async fn record(store: &Store, wanted: &Release) -> Result<u64, StoreError> 
     }
     let number = newest + 1;
     let key = key(number);
-    if !store.create(&key, write(&key, wanted)?).await? {
-        let reason = "another fleet wrote it meanwhile".to_owned();
-        return Err(StoreError::Unreadable { key, reason });
+    if !store.create(&key, write(wanted)?).await? {
+        return Err(StoreError::Taken { file: store.file(&key) });
     }
     Ok(number)
+}
+
+/// A release on record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// Its number.
+    pub number: u64,
+    /// When it was recorded, where that is known.
+    pub at: Option<Timestamp>,
+    /// The release.
+    pub release: Release,
+}
+
+/// Every release on record, oldest first.
+///
+/// # Errors
+/// When the state cannot be read.
+pub async fn all(store: &Store) -> Result<Vec<Recorded>, StoreError> {
+    let mut all = Vec::new();
+    for number in numbers(store).await? {
+        let Some(release) = release(store, number).await? else { continue };
+        all.push(Recorded { number, at: store.written(&key(number)).await?, release });
+    }
+    Ok(all)
 }
 
 /// The number of each release that a host may carry, by the host's own identity; the newest wins.
@@ -110,7 +134,7 @@ mod tests {
     use super::*;
 
     fn release_of(os: &str) -> Release {
-        Release { groups: BTreeMap::new(), images: BTreeMap::new(), os: os.into() }
+        Release { groups: BTreeMap::new(), images: BTreeMap::new(), os: os.into(), health: None }
     }
 
     #[test]
@@ -129,5 +153,18 @@ mod tests {
         assert_eq!(record(&store, &release_of("2")).await.unwrap(), 2);
         assert_eq!(record(&store, &release_of("1")).await.unwrap(), 3);
         assert_eq!(release(&store, 2).await.unwrap().unwrap().os, "2");
+        let all = all(&store).await.unwrap();
+        assert!(all.iter().map(|r| (r.number, r.release.os.as_str())).eq([(1, "1"), (2, "2"), (3, "1")]));
+        assert!(all.iter().all(|recorded| recorded.at.is_some()));
+    }
+
+    #[tokio::test]
+    async fn a_damaged_file_is_named_with_a_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::folder(folder.path()).unwrap();
+        store.put(CURRENT, b"{\"rel".to_vec()).await.unwrap();
+        let error = current(&store).await.unwrap_err().to_string();
+        assert!(error.starts_with(&folder.path().join(CURRENT).display().to_string()), "{error}");
+        assert!(error.contains("move it away"), "{error}");
     }
 }

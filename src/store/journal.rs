@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError, read, write};
+use super::{Store, StoreError, write};
 use crate::rollout::phase::Phase;
 
 /// The format of a record.
@@ -58,20 +58,25 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal at its end and returns the release of a roll that began and never ended.
+    /// Opens the journal at its end and returns the release of a roll that began and never ended. A last record that
+    /// was cut short, as a power loss does it, is skipped; its number stays taken.
     ///
     /// # Errors
-    /// When the store refuses, or the last record was written by a newer fleet.
+    /// When the store refuses, or a record is damaged otherwise or was written by a newer fleet.
     pub async fn open(store: &Store) -> Result<(Self, Option<String>), StoreError> {
         let keys = store.list("journal").await?;
         let next = keys.iter().filter_map(|key| number(key)).max().map_or(1, |n| n + 1);
         let mut unfinished = None;
-        for key in keys.iter().rev() {
+        for (back, key) in keys.iter().rev().enumerate() {
             let Some(bytes) = store.get(key).await? else { continue };
-            let record: Record = read(key, &bytes)?;
+            if back == 0 && cut_short(&bytes) {
+                tracing::warn!("{} was cut short, by a power loss or a full disk: skipped", store.file(key));
+                continue;
+            }
+            let record: Record = store.read(key, &bytes)?;
             if record.version > JOURNAL_VERSION {
                 let reason = format!("its format is {}, this fleet knows {JOURNAL_VERSION}", record.version);
-                return Err(StoreError::Unreadable { key: key.clone(), reason });
+                return Err(StoreError::Unreadable { file: store.file(key), reason });
             }
             match record.entry {
                 Entry::RollEnded { .. } => break,
@@ -91,13 +96,19 @@ impl Journal {
     pub async fn append(&mut self, at: Timestamp, entry: Entry) -> Result<(), StoreError> {
         let key = format!("journal/{:08}.json", self.next);
         let record = Record { version: JOURNAL_VERSION, at, entry };
-        if !self.store.create(&key, write(&key, &record)?).await? {
-            let reason = "another fleet wrote it meanwhile; this run stops".to_owned();
-            return Err(StoreError::Unreadable { key, reason });
+        if !self.store.create(&key, write(&record)?).await? {
+            return Err(StoreError::Taken { file: self.store.file(&key) });
         }
         self.next += 1;
         Ok(())
     }
+}
+
+/// Whether the rest is missing. File systems leave an empty file, a part, or zeros in place of what was not written.
+fn cut_short(bytes: &[u8]) -> bool {
+    let written = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let record = serde_json::from_slice::<Record>(bytes.get(..written).unwrap_or(bytes));
+    record.is_err_and(|error| error.is_eof())
 }
 
 fn number(key: &str) -> Option<u64> {
@@ -124,6 +135,37 @@ mod tests {
         let ended = Entry::RollEnded { release: "r1".into(), exit_code: 0 };
         journal.append(Timestamp::UNIX_EPOCH, ended).await.unwrap();
         assert_eq!(Journal::open(&store).await.unwrap().1, None);
+    }
+
+    #[tokio::test]
+    async fn a_last_record_that_was_cut_short_is_skipped_and_keeps_its_number() {
+        for end in ["", "{\"version\": 1, \"at\"", "\0\0\0\0", "{\"version\": 1,\0\0"] {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::folder(folder.path()).unwrap();
+            let (mut journal, _) = Journal::open(&store).await.unwrap();
+            journal.append(Timestamp::UNIX_EPOCH, entered("a")).await.unwrap();
+            store.put("journal/00000002.json", end.into()).await.unwrap();
+            let (mut journal, unfinished) = Journal::open(&store).await.unwrap();
+            assert_eq!(unfinished.as_deref(), Some("r1"), "{end:?}");
+            journal.append(Timestamp::UNIX_EPOCH, entered("b")).await.unwrap();
+            assert!(store.get("journal/00000003.json").await.unwrap().is_some(), "{end:?}");
+            Journal::open(&store).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn any_other_damage_is_named_with_its_file_and_a_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::folder(folder.path()).unwrap();
+        for (last, before) in [("[1, 2]", "{}"), ("", "")] {
+            store.put("journal/00000001.json", before.into()).await.unwrap();
+            store.put("journal/00000002.json", last.into()).await.unwrap();
+            let error = Journal::open(&store).await.unwrap_err().to_string();
+            let number = if last.is_empty() { 1 } else { 2 };
+            let file = folder.path().join(format!("journal/0000000{number}.json"));
+            assert!(error.starts_with(&file.display().to_string()), "{error}");
+            assert!(error.contains("move it away"), "{error}");
+        }
     }
 
     #[tokio::test]

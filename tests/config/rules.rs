@@ -143,6 +143,19 @@ fn waits_fit_into_their_deadline() {
         with("health: {min_healthy: 2m, deadline: 1m, interval: 30s}"),
         "fleet.yaml:3:37: health.deadline: no host can be healthy within 1m: `min_healthy` takes 2m, 3 answers every 30s take 1m30s; choose a longer `deadline`"
     );
+    assert_eq!(with("roll: {drain: 10m}\nhealth: {deadline: 10m}"), "");
+    assert_eq!(
+        with("roll: {drain: 11m}"),
+        "fleet.yaml:3:15: roll.drain: 11m is longer than `roll.progress_deadline`, which is 10m; a phase would end before it: make one of the two fit"
+    );
+    assert!(
+        with("roll: {progress_deadline: 2m}\nhealth: {deadline: 3m}")
+            .starts_with("fleet.yaml:4:20: health.deadline: 3m is longer than `roll.progress_deadline`")
+    );
+    assert_eq!(
+        with("roll: {progress_deadline: 2m}"),
+        "fleet.yaml:3:27: roll.progress_deadline: 2m is shorter than `health.deadline`, which is 5m by default; a phase would end before it: set `health.deadline`, or choose a longer time"
+    );
     assert!(
         with("health: {interval: 2}")
             .contains("health.interval: `2` has no unit; write `2s` if you mean seconds")
@@ -162,7 +175,7 @@ fn a_wrong_value_brings_no_further_complaints_with_it() {
 
 #[test]
 fn what_this_version_cannot_do_is_said_plainly() {
-    for key in ["aws", "hooks", "secrets"] {
+    for key in ["hooks", "secrets"] {
         assert!(
             with(&format!("{key}: {{}}"))
                 .contains(&format!("{key}: `{key}` is not supported by this version"))
@@ -171,6 +184,7 @@ fn what_this_version_cannot_do_is_said_plainly() {
     assert!(with("state: s3://bucket/prefix").contains("not supported by this version"));
     assert!(with("state: ''").contains("state: "));
     assert_eq!(with("provider: aws"), "");
+    assert!(with("aws: {spot: true}").contains("aws.spot: `spot` is not supported by this version"));
     for (key, help) in
         [("privileged: true", "use `cap_add`"), ("networks: [a]", "publish ports"), ("secrets: [a]", "")]
     {

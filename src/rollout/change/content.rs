@@ -6,6 +6,8 @@ use base64::Engine as _;
 use serde_json::Value;
 
 use super::{Change, Node, Write};
+use crate::release::{Manifest, UnitParts};
+use crate::render::UNIT_PREFIX;
 
 /// Decompressed contents above this many bytes are refused, so that a small config cannot fill the memory.
 const MAX_CONTENTS: u64 = 256 << 20;
@@ -45,17 +47,13 @@ pub(super) fn node(word: &str, entry: &Value) -> Result<Write, String> {
     Ok(Write { path, owner: owner(entry), mode: mode.unwrap_or(default_mode), node })
 }
 
-/// Reads a unit into the files that it is made of, as Ignition lays them out.
-pub(super) fn unit(entry: &Value, is_new: bool, change: &mut Change) -> Result<(), String> {
+/// Reads a unit into the files that it is made of, as Ignition lays them out. `known` is what the host carries.
+pub(super) fn unit(entry: &Value, known: &Manifest, change: &mut Change) -> Result<(), String> {
     let name = text(entry, "name").unwrap_or_default().to_owned();
-    let path = format!("/etc/systemd/system/{name}");
-    let file = |path: String, body: &str| Write {
-        path,
-        owner: Owner::default(),
-        mode: 0o644,
-        node: Node::File(body.as_bytes().to_vec()),
-    };
-    if entry.get("mask").and_then(Value::as_bool) == Some(true) {
+    let path = unit_path(&name);
+    let parts = UnitParts::of(entry);
+    let before = parts_before(&name, known);
+    if parts.mask {
         change.disable.insert(name);
         let node = Node::Symlink("/dev/null".to_owned());
         change.write.push(Write { path, owner: Owner::default(), mode: 0o777, node });
@@ -63,52 +61,86 @@ pub(super) fn unit(entry: &Value, is_new: bool, change: &mut Change) -> Result<(
     }
     if let Some(body) = text(entry, "contents") {
         change.write.push(file(path.clone(), body));
-        if is_new {
+        if !before.as_ref().is_some_and(|before| before.contents) {
             change.added.insert(name.clone());
         }
+    } else if before.as_ref().is_some_and(|before| before.contents || before.mask) {
+        change.remove.insert(path.clone());
+    }
+    let folder = format!("{path}.d");
+    let gone = before.iter().flat_map(|before| before.dropins.difference(&parts.dropins));
+    let gone: Vec<String> = gone.map(|dropin| format!("{folder}/{dropin}")).collect();
+    let dropins_change = !gone.is_empty() || !parts.dropins.is_empty();
+    change.remove.extend(gone);
+    if !parts.dropins.is_empty() {
+        let owner = Owner::default();
+        change.write.push(Write { path: folder.clone(), owner, mode: 0o755, node: Node::Directory });
     }
     for dropin in entry.get("dropins").and_then(Value::as_array).into_iter().flatten() {
-        let (Some(file_name), Some(body)) = (text(dropin, "name"), text(dropin, "contents")) else {
-            continue;
-        };
-        let folder = format!("{path}.d");
-        let directory =
-            Write { path: folder.clone(), owner: Owner::default(), mode: 0o755, node: Node::Directory };
-        if !change.write.contains(&directory) {
-            change.write.push(directory);
+        if let (Some(file_name), Some(body)) = (text(dropin, "name"), text(dropin, "contents")) {
+            change.write.push(file(format!("{folder}/{file_name}"), body));
         }
-        change.write.push(file(format!("{folder}/{file_name}"), body));
     }
     match entry.get("enabled").and_then(Value::as_bool) {
         Some(true) => {
             change.enable.insert(name.clone());
             // A unit of the system that is merely switched on (docker.service) was not changed.
-            if text(entry, "contents").is_some() || entry.get("dropins").is_some() {
+            if parts.contents || dropins_change {
                 change.restart.insert(name);
             }
         }
         Some(false) => {
             change.disable.insert(name);
         }
+        None if !parts.contents && dropins_change => {
+            change.try_restart.insert(name);
+        }
         None => {}
     }
     Ok(())
 }
 
-/// Undoes an entry that is no longer wanted.
-pub(super) fn remove(key: &str, change: &mut Change) {
-    match key.split_once(':') {
-        Some(("unit", name)) => {
+/// Undoes a unit that is no longer wanted. A unit of the system loses what was added to it, and is not stopped.
+pub(super) fn remove_unit(name: &str, known: &Manifest, change: &mut Change) {
+    let path = unit_path(name);
+    match parts_before(name, known) {
+        Some(parts) if parts.contents => {
             change.disable.insert(name.to_owned());
-            change.remove.insert(format!("/etc/systemd/system/{name}"));
-            change.remove.insert(format!("/etc/systemd/system/{name}.d"));
+            change.remove.insert(path.clone());
+            change.remove.insert(format!("{path}.d"));
         }
-        Some(("file" | "link", path)) => {
-            change.remove.insert(path.to_owned());
+        Some(parts) => {
+            if parts.mask {
+                change.remove.insert(path.clone());
+            }
+            if !parts.dropins.is_empty() {
+                change.remove.extend(parts.dropins.iter().map(|dropin| format!("{path}.d/{dropin}")));
+                change.try_restart.insert(name.to_owned());
+            }
         }
-        // A folder may hold what the services wrote; an empty one does no harm.
-        _ => {}
+        // An older record does not say what there was; nothing of the system's is lost by removing what is in /etc.
+        None => {
+            change.remove.insert(path.clone());
+            change.remove.insert(format!("{path}.d"));
+            change.try_restart.insert(name.to_owned());
+        }
     }
+}
+
+/// What a unit is made of on the host, where its record says.
+fn parts_before(name: &str, known: &Manifest) -> Option<UnitParts> {
+    let recorded = known.units.get(name).cloned();
+    let services =
+        || name.starts_with(UNIT_PREFIX).then(|| UnitParts { contents: true, ..UnitParts::default() });
+    recorded.or_else(|| known.entries.get(&format!("unit:{name}")).and_then(|_| services()))
+}
+
+fn unit_path(name: &str) -> String {
+    format!("/etc/systemd/system/{name}")
+}
+
+fn file(path: String, body: &str) -> Write {
+    Write { path, owner: Owner::default(), mode: 0o644, node: Node::File(body.as_bytes().to_vec()) }
 }
 
 fn text<'a>(entry: &'a Value, field: &str) -> Option<&'a str> {

@@ -1,8 +1,9 @@
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::*;
 use crate::inventory::{ContainerState, ServiceState};
-use crate::release::Manifest;
 
 fn release(image: &str, motd: &str, more: &Value) -> GroupRelease {
     let mut ignition = json!({
@@ -22,6 +23,23 @@ fn release(image: &str, motd: &str, more: &Value) -> GroupRelease {
     let record = HostRecord::new("default", images, Manifest::of(&ignition));
     record.write_into(&mut ignition);
     GroupRelease { record, ignition }
+}
+
+/// A release with these files and units beside the service.
+fn with(files: &Value, units: &Value) -> GroupRelease {
+    let mut release = release("a", "hi", &json!({}));
+    for (section, list, more) in [("storage", "files", files), ("systemd", "units", units)] {
+        let all = release.ignition[section][list].as_array_mut().unwrap();
+        all.retain(|entry| entry["path"] != RELEASE_FILE);
+        all.extend(more.as_array().unwrap().iter().cloned());
+    }
+    let images = release.record.images.clone();
+    release.record = HostRecord::new("default", images, Manifest::of(&release.ignition));
+    release
+}
+
+fn set(words: &[&str]) -> BTreeSet<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 fn host(release: &GroupRelease) -> HostReport {
@@ -102,4 +120,74 @@ fn what_is_gone_is_removed() {
     let change = in_place(&host(&old), &new);
     assert!(change.remove.contains("/etc/motd"));
     assert!(change.disable.contains("fleet-web.service"));
+}
+
+#[test]
+fn an_unfinished_switch_still_knows_what_must_go() {
+    let old =
+        with(&json!([{"path": "/etc/old"}]), &json!([{"name": "old.service", "contents": "[Service]\n"}]));
+    let report = HostReport { switching: true, ..host(&old) };
+    let change = in_place(&report, &with(&json!([]), &json!([])));
+    assert!(change.remove.contains("/etc/old") && change.remove.contains("/etc/systemd/system/old.service"));
+    assert_eq!(change.disable, set(&["old.service"]));
+    assert!(change.added.is_empty(), "the service was there before: {:?}", change.added);
+}
+
+#[test]
+fn a_unit_of_the_system_is_not_stopped_for_losing_a_dropin() {
+    let docker = |dropins: Value| json!([{"name": "docker.service", "enabled": true, "dropins": dropins}]);
+    let dropin = |name: &str| json!({"name": name, "contents": "[Service]\n"});
+    let old = with(&json!([]), &docker(json!([dropin("10-a.conf"), dropin("20-b.conf")])));
+    let gone = in_place(&host(&old), &with(&json!([]), &json!([])));
+    let folder = "/etc/systemd/system/docker.service.d";
+    assert_eq!(gone.remove, set(&[&format!("{folder}/10-a.conf"), &format!("{folder}/20-b.conf")]));
+    assert_eq!((&gone.disable, &gone.try_restart), (&set(&[]), &set(&["docker.service"])));
+    assert!(gone.disturbs());
+
+    let fewer = in_place(&host(&old), &with(&json!([]), &docker(json!([dropin("20-b.conf")]))));
+    assert_eq!(fewer.remove, set(&[&format!("{folder}/10-a.conf")]));
+    assert_eq!((&fewer.disable, &fewer.restart), (&set(&[]), &set(&["docker.service"])));
+}
+
+#[test]
+fn a_unit_of_the_system_that_was_switched_off_or_on_stays_as_it_is() {
+    let units = json!([{"name": "a.timer", "enabled": false}, {"name": "b.service", "enabled": true}]);
+    let change = in_place(&host(&with(&json!([]), &units)), &with(&json!([]), &json!([])));
+    assert!(change.is_empty(), "{change:?}");
+}
+
+#[test]
+fn a_mask_is_taken_off() {
+    let old = with(&json!([]), &json!([{"name": "locksmithd.service", "mask": true}]));
+    let change = in_place(&host(&old), &with(&json!([]), &json!([])));
+    assert_eq!(change.remove, set(&["/etc/systemd/system/locksmithd.service"]));
+    assert!(change.disable.is_empty());
+}
+
+#[test]
+fn a_file_that_overwrote_one_of_the_system_does_not_come_back() {
+    let old = with(&json!([{"path": "/etc/x", "overwrite": true}]), &json!([]));
+    let Fit::Replace(reasons) = change(&host(&old), &with(&json!([]), &json!([]))) else { panic!() };
+    assert!(reasons[0].contains("/etc/x"), "{reasons:?}");
+}
+
+#[test]
+fn a_service_restarts_for_a_file_that_it_mounts() {
+    let file =
+        |text: &str| json!([{"path": "/srv/conf/a/b", "contents": {"source": format!("data:,{text}")}}]);
+    let restarts = |mounted: &str| {
+        let mut new = with(&file("2"), &json!([]));
+        new.record.reads = BTreeMap::from([("web".to_owned(), vec![mounted.to_owned()])]);
+        in_place(&host(&with(&file("1"), &json!([]))), &new).disturbs()
+    };
+    assert!(restarts("/srv/conf/a/b") && restarts("/srv/conf") && restarts("/srv/conf/"));
+    assert!(!restarts("/srv/con") && !restarts("/srv/conf/a/c"));
+}
+
+#[test]
+fn an_older_record_still_gives_up_its_services() {
+    let mut old = with(&json!([]), &json!([{"name": "fleet-b.service", "contents": "[Service]\n"}]));
+    old.record.manifest.units.clear();
+    let change = in_place(&host(&old), &with(&json!([]), &json!([])));
+    assert_eq!(change.disable, set(&["fleet-b.service"]));
 }

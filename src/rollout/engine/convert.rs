@@ -1,5 +1,6 @@
 //! One host from its release to another: the phases in their order, each with its effect.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,7 +12,7 @@ use crate::provider::{Host, ProviderError};
 use crate::release::{GroupRelease, HostRecord, short};
 use crate::render::escape::shell_word;
 use crate::render::unit_name;
-use crate::rollout::bundle::{bundle, restore_script, stage_script, switch_script};
+use crate::rollout::bundle::{bundle, commit_script, restore_script, stage_script, switch_script};
 use crate::rollout::change::{Change, Fit, change};
 use crate::rollout::health::Rule;
 use crate::rollout::phase::{OnFailure, Outcome, Phase};
@@ -34,6 +35,8 @@ struct Conversion<'a> {
     bundle: Vec<u8>,
     /// Whether the load balancer must be told: not for a change that disturbs no service.
     drains: bool,
+    /// The release that a restore put back, as the host says.
+    restored: OnceLock<String>,
 }
 
 impl Engine<'_> {
@@ -78,6 +81,7 @@ impl Engine<'_> {
             phase = phase.next(outcome, on_failure);
         }
         if phase == Phase::Converted {
+            self.commit(&conversion).await;
             self.events.emit(Event::HostDone { host: host.name.clone(), took: began.elapsed() });
         }
         Ok(phase)
@@ -108,7 +112,7 @@ impl Engine<'_> {
         let serves = observed.member.is_none_or(|m| !m.drained && m.up);
         let drains =
             change.disturbs() || !serves || report.healthy(self.config.health.http.as_ref()).is_err();
-        Ok(Conversion { host: &observed.host, wanted, change, bundle, drains })
+        Ok(Conversion { host: &observed.host, wanted, change, bundle, drains, restored: OnceLock::new() })
     }
 
     /// No phase outlives `roll.progress_deadline`, whatever its own waits say; a pull has a deadline of its own.
@@ -126,10 +130,10 @@ impl Engine<'_> {
         match phase {
             Phase::Pull => self.pull(conversion).await,
             Phase::Drain => self.drain(conversion).await,
-            Phase::Switch => self.script(conversion, &switch_script(&conversion.wanted.record)).await,
+            Phase::Switch => self.switch(conversion).await,
             Phase::Verify => self.verify(conversion).await,
             Phase::Probe => self.watch(conversion, Some(&conversion.wanted.record)).await,
-            Phase::Restore => self.script(conversion, &restore_script(&conversion.wanted.record)).await,
+            Phase::Restore => self.restore(conversion).await,
             Phase::ProbeRestored => self.watch_restored(conversion).await,
             Phase::Undrain | Phase::UndrainRestored => self.undrain(conversion).await,
             Phase::Converted | Phase::Restored | Phase::Untouched | Phase::LeftOut => Ok(()),
@@ -138,7 +142,7 @@ impl Engine<'_> {
 
     /// Nothing is disturbed yet, so an interrupt ends this phase at once.
     async fn pull(&self, conversion: &Conversion<'_>) -> Result<(), String> {
-        let script = stage_script(&conversion.wanted.record);
+        let script = stage_script(&conversion.wanted.record, &conversion.bundle);
         let deadline = self.config.roll.pull_deadline;
         let mut interrupt = self.interrupt.clone();
         let run = self.channel.run(conversion.host, &script, &conversion.bundle, deadline);
@@ -175,13 +179,50 @@ impl Engine<'_> {
         }
     }
 
-    async fn script(&self, conversion: &Conversion<'_>, script: &str) -> Result<(), String> {
+    /// How long the longest legal change of a host takes: its services have their time to stop.
+    fn longest_switch(&self, conversion: &Conversion<'_>) -> Duration {
         let stopping =
             conversion.wanted.record.images.keys().filter_map(|name| self.config.services.get(name));
-        let deadline = SWITCH_DEADLINE + stopping.map(|s| s.stop_grace_period).max().unwrap_or_default();
+        SWITCH_DEADLINE + stopping.map(|s| s.stop_grace_period).max().unwrap_or_default()
+    }
+
+    async fn switch(&self, conversion: &Conversion<'_>) -> Result<(), String> {
+        let wait = self.longest_switch(conversion);
+        let script = switch_script(&conversion.wanted.record, &conversion.bundle, wait);
+        self.script(conversion, &script, wait).await.map(drop)
+    }
+
+    async fn restore(&self, conversion: &Conversion<'_>) -> Result<(), String> {
+        let wait = self.longest_switch(conversion);
+        let printed = self.script(conversion, &restore_script(&conversion.wanted.record, wait), wait).await?;
+        conversion.restored.get_or_init(|| printed.trim().to_owned());
+        Ok(())
+    }
+
+    /// Ends the way back. The host serves whatever comes of this, so a failure is no failure of the roll: the way
+    /// back then merely stays open until the next switch.
+    async fn commit(&self, conversion: &Conversion<'_>) {
+        let script = commit_script(&conversion.wanted.record, super::LOOK_DEADLINE);
+        if let Err(error) = self.channel.run(conversion.host, &script, &[], super::LOOK_DEADLINE).await {
+            tracing::debug!(host = conversion.host.name, %error, "the previous release was not given up");
+        }
+    }
+
+    /// Runs a script that may first wait for another, and returns what it printed.
+    async fn script(
+        &self,
+        conversion: &Conversion<'_>,
+        script: &str,
+        wait: Duration,
+    ) -> Result<String, String> {
+        let deadline = wait.saturating_mul(2);
         let output =
             self.channel.run(conversion.host, script, &[], deadline).await.map_err(|e| e.to_string())?;
-        if output.status == 0 { Ok(()) } else { Err(last_line(&output.stderr).to_owned()) }
+        if output.status == 0 {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        } else {
+            Err(last_line(&output.stderr).to_owned())
+        }
     }
 
     /// A container takes a moment to appear after its unit was started.
@@ -194,7 +235,7 @@ impl Engine<'_> {
                 Err(error) => Err(error.to_string()),
             };
             let crashing =
-                report.is_ok_and(|r| r.services.values().any(|s| s.restarts > 0 || s.unit == "failed"));
+                report.is_ok_and(|r| r.counted().any(|(_, s)| s.restarts > 0 || s.unit == "failed"));
             match result {
                 Ok(()) => return Ok(()),
                 // The probe phase tells a crash loop from a slow start, and shows why.
@@ -215,12 +256,15 @@ impl Engine<'_> {
     }
 
     async fn watch_restored(&self, conversion: &Conversion<'_>) -> Result<(), String> {
+        let previous = conversion.restored.get().map(String::as_str).filter(|id| !id.is_empty());
+        let previous = previous.ok_or("the host keeps no previous release to go back to")?;
         let report =
             self.probe.look(conversion.host, None, super::LOOK_DEADLINE).await.map_err(|e| e.to_string())?;
-        if report.record.is_none_or(|record| record.release == conversion.wanted.record.release) {
-            return Err("the host keeps no previous release to go back to".to_owned());
-        }
-        self.watch(conversion, None).await
+        let record = report.record.filter(|record| record.release == previous);
+        let record = record.ok_or_else(|| {
+            format!("the host does not carry release {} after it was put back", short(previous))
+        })?;
+        self.watch(conversion, Some(&record)).await
     }
 
     async fn undrain(&self, conversion: &Conversion<'_>) -> Result<(), String> {
@@ -228,6 +272,7 @@ impl Engine<'_> {
             return Ok(());
         }
         let name = &conversion.host.name;
+        self.introduce(conversion.host).await.map_err(|e| e.to_string())?;
         self.balancer.undrain(name).await.map_err(|e| e.to_string())?;
         let started = Instant::now();
         loop {

@@ -1,17 +1,22 @@
-# Puts the previous release back: files, units, services. Without a backup nothing was changed yet.
-[[ -e $dir/backup.done ]] || exit 0
+# Puts the release back from which this switch came: files, units, services. Prints its id.
+here=$(release_here)
+if [[ $here != "$id" && $(under_way) != "$id" ]]; then
+  # This switch changed nothing yet; a backup in its folder is of another time.
+  forget_failures
+  printf '%s\n' "$here"
+  exit 0
+fi
+if [[ ! -e $dir/backup.done || -e $dir/confirmed || ! -s $dir/previous ]]; then
+  echo 'the host keeps no previous release to go back to' >&2
+  exit 1
+fi
 printf '%s' "$id" >"$marker"
 put_back "$dir"
-if ((${#enable[@]})); then quietly systemctl enable --quiet "${enable[@]}"; fi
-back=()
-for unit in "${restart[@]}" "${disable[@]}"; do
-  [[ -e /etc/systemd/system/$unit ]] && back+=("$unit")
-done
+units_back "$dir"
+forget_failures "${added[@]}" "${back[@]}"
 failed=0
-if ((${#back[@]})); then
-  quietly systemctl reset-failed "${back[@]}"
-  quietly systemctl enable --quiet "${back[@]}"
-  systemctl restart "${back[@]}" || failed=$?
-fi
+if ((${#try_restart[@]})); then systemctl try-restart "${try_restart[@]}" || failed=$?; fi
+if ((${#back[@]})); then systemctl restart "${back[@]}" || failed=$?; fi
 rm --force "$marker" "$dir/backup.done"
+cat "$dir/previous"
 exit "$failed"

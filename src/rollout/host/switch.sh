@@ -1,10 +1,22 @@
 # A switch to another release that never ended is undone first, so that no file of it stays behind.
-before=$(cat "$marker" 2>/dev/null || true)
-if [[ -n $before && $before != "$id" && -e $state/roll/$before/backup.done ]]; then
+before=$(under_way)
+if [[ -n $before && $before != "$id" && -e $state/roll/$before/backup.done && $(release_here) != "$before" ]]; then
   put_back "$state/roll/$before"
+  units_back "$state/roll/$before"
+  # The services follow below, with the release that is wanted now.
+  for unit in "${back[@]}"; do
+    if [[ $unit != fleet-*.service ]]; then quietly systemctl start "$unit"; fi
+  done
+  rm --force "$state/roll/$before/backup.done"
 fi
-load "$dir"
-mkdir --parents "$state"
+
+# What was staged takes its place only now: whoever held the lock may have read what was here.
+(umask 077 && mkdir --parents "$dir")
+if [[ -d $staged ]]; then mv --force "$staged"/* "$dir/"; fi
+rm --recursive --force "$state"/roll/*.*
+
+# Paths in ops are relative to /. It sets the arrays: touched, removed, enable, disable, added, restart, try_restart.
+. "$dir/ops"
 back_up
 printf '%s' "$id" >"$marker"
 if ((${#disable[@]})); then quietly systemctl disable --now "${disable[@]}"; fi
@@ -12,13 +24,12 @@ for path in "${removed[@]}"; do rm --recursive --force "/$path"; done
 tar --extract --file "$dir/new.tar" --directory / --same-owner --same-permissions --touch
 systemctl daemon-reload
 if ((${#enable[@]})); then systemctl enable --quiet "${enable[@]}"; fi
+forget_failures "${disable[@]}" "${restart[@]}"
 failed=0
-if ((${#restart[@]})); then
-  quietly systemctl reset-failed "${restart[@]}"
-  systemctl restart "${restart[@]}" || failed=$?
-fi
+if ((${#try_restart[@]})); then systemctl try-restart "${try_restart[@]}" || failed=$?; fi
+if ((${#restart[@]})); then systemctl restart "${restart[@]}" || failed=$?; fi
 mkdir --parents /etc/fleet
-cp "$dir/record" /etc/fleet/release.json.new
+install --mode 0644 "$dir/record" /etc/fleet/release.json.new
 mv /etc/fleet/release.json.new /etc/fleet/release.json
 rm --force "$marker"
 # The backups of the last three switches are enough to look back at.
