@@ -272,9 +272,9 @@ mod tests {
 
     #[test]
     fn a_reader_that_went_away_is_no_failure() {
-        assert_eq!(ended(Err(Error::ReaderGone)), 0);
-        assert_eq!(ended(Err(Error::Interrupted)), 130);
-        assert_eq!(ended(Ok(12)), 12);
+        assert_eq!(ended(Err(Error::ReaderGone), false), 0);
+        assert_eq!(ended(Err(Error::Interrupted), false), 130);
+        assert_eq!(ended(Ok(12), false), 12);
     }
 
     #[test]
