@@ -67,6 +67,8 @@ impl Error {
             Error::Assemble(_) => PRECONDITION,
             Error::Roll(error) => match error {
                 RollError::Lease(LeaseError::Held { .. }) => LEASE_HELD,
+                // A state folder that cannot be used.
+                RollError::Store(StoreError::Io(_)) | RollError::Lease(LeaseError::Io(_)) => PRECONDITION,
                 RollError::Precondition { .. } | RollError::Provider(ProviderError::Precondition { .. }) => {
                     PRECONDITION
                 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::butane::to_canonical_json;
+use crate::config::model::HttpHealth;
 use crate::render::RELEASE_FILE;
 
 /// The format of [`HostRecord`]; a host that carries a newer one was rolled by a newer fleet.
@@ -30,6 +31,9 @@ pub struct Release {
     pub images: BTreeMap<String, ImageChoice>,
     /// The OS version asked for.
     pub os: String,
+    /// The request by which its hosts are judged. It is no part of the identity: nothing of it is on a host.
+    #[serde(default)]
+    pub health: Option<HttpHealth>,
 }
 
 /// How the image of a service was chosen.

@@ -11,14 +11,18 @@
 
 mod support;
 
+use std::time::Duration;
+
 use serde_json::Value;
 use support::fleet::Fleet;
 use support::load::Load;
 use support::process::Done;
 use support::registry::{PORT, digest, image};
 use support::sampler::Sampler;
-use support::seconds;
 use support::yaml::{Yaml, value};
+use support::{seconds, until};
+
+const SOON: Duration = Duration::from_secs(30);
 
 /// Where a file makes v2 fail at its start, on one host alone.
 const MARKER: &str = "/srv/marker/broken";
@@ -41,6 +45,7 @@ fn a_broken_release_stops_at_the_host_that_it_breaks() {
     fleet.file("marker.bu", MARKER_BUTANE);
     fleet.ok(&["up", "--count", "3"]);
     fails_on_the_second_host(&fleet);
+    falls_ill_after_its_roll(&fleet);
     drop(fleet);
 
     let fleet = Fleet::new("faulty", &Yaml::new("task-app:v1"));
@@ -175,4 +180,28 @@ fn fails_on_the_second_host(fleet: &Fleet) {
     println!("mended and rolled again: {}", seconds(done.took));
     fleet.all_serve(3, &v2);
     assert_eq!(fleet.service_ids(3)[0], after[0], "the first host was done already");
+}
+
+/// A host that breaks long after its roll is tried again by the next one, but never goes back to what it ran before.
+fn falls_ill_after_its_roll(fleet: &Fleet) {
+    let v2 = digest("task-app:v2");
+    let (before, release) = (fleet.service_ids(3), fleet.rows()[&fleet.host(1)]["release"].clone());
+    fleet.on_host(2, &["touch", MARKER]);
+    fleet.on_host(2, &["systemctl", "restart", "fleet-web.service"]);
+    until("the status shows it", SOON, || {
+        (fleet.rows()[&fleet.host(2)]["health"] != "healthy").then_some(())
+    });
+    let done = fleet.run(&["roll", "--image", &image("task-app:v2")]).expect(12);
+    println!("ill after its roll: exit 12 after {}", seconds(done.took));
+    let row = fleet.rows()[&fleet.host(2)].clone();
+    assert_eq!((&row["release"], &row["drained"]), (&release, &true.into()), "{row}");
+    let unit = fleet.on_host(2, &["systemctl", "cat", "fleet-web.service"]);
+    assert!(unit.contains(&v2), "{unit}");
+    let after = [1, 3].map(|number| fleet.inspect(number, "{{.Id}}"));
+    assert_eq!(after, [before[0].clone(), before[2].clone()]);
+
+    fleet.on_host(2, &["rm", MARKER]);
+    let done = fleet.ok(&["roll", "--image", &image("task-app:v2")]);
+    println!("and well again: {}", seconds(done.took));
+    fleet.all_serve(3, &v2);
 }

@@ -29,6 +29,7 @@ const SOON: Duration = Duration::from_secs(30);
 
 #[test]
 fn from_nothing_through_a_roll_to_nothing() {
+    println!("load of this machine: {}", std::fs::read_to_string("/proc/loadavg").unwrap().trim());
     let neighbour = Neighbour::start();
     let fleet = Fleet::new("journey", &Yaml::new("task-app:v1"));
     let (v1, v2) = (digest("task-app:v1"), digest("task-app:v2"));
@@ -41,6 +42,7 @@ fn from_nothing_through_a_roll_to_nothing() {
     ssh_and_exec(&fleet);
     two_more_side_by_side(&fleet, &v2);
     a_lost_host(&fleet, &v2);
+    a_lost_balancer(&fleet, &v2);
     a_reboot(&fleet, &v2);
     fewer_under_load(&fleet, &v2);
     neighbour.is_untouched();
@@ -79,18 +81,18 @@ fn up_again_changes_nothing(fleet: &Fleet, v1: &str) {
     fleet.all_serve(3, v1);
 }
 
-/// Runs a command that has nothing to do, says so, and is quick: at its best of three, because whatever else keeps this
-/// machine busy is not its fault.
+/// Runs a command that has nothing to do, says so, and is quick: at its best, because whatever else keeps this machine
+/// busy is not its fault.
 #[track_caller]
 fn nothing_to_do(fleet: &Fleet, command: &[&str], limit: Duration) {
-    let mut best = Duration::MAX;
-    for _ in 0..3 {
+    let mut took = Vec::new();
+    while took.len() < 10 && !took.iter().any(|t| *t < limit) {
         let done = fleet.ok(command);
         assert!(done.stderr.contains("nothing to do"), "{}", done.stderr);
-        best = best.min(done.took);
+        took.push(done.took);
     }
-    println!("{} with nothing to do: {}", command.join(" "), seconds(best));
-    assert!(best < limit, "{command:?} took {best:?} at its best");
+    println!("{} with nothing to do: {took:.2?}", command.join(" "));
+    assert!(took.iter().any(|t| *t < limit), "{command:?} took {took:?}, never less than {limit:?}");
 }
 
 fn a_roll_under_load(fleet: &Fleet, v2: &str) {
@@ -226,6 +228,24 @@ fn a_lost_host(fleet: &Fleet, v2: &str) {
     let after = fleet.host_ids(5);
     let changed: Vec<_> = (0..5).filter(|i| before[*i] != after[*i]).collect();
     assert_eq!(changed, [1], "it, and only it");
+}
+
+fn a_lost_balancer(fleet: &Fleet, v2: &str) {
+    let before = (fleet.host_ids(5), fleet.service_ids(5));
+    docker(&["rm", "-f", &fleet.balancer()]);
+    // The hosts are as well as before, and can be seen to be.
+    let status = fleet.ok(&["status"]);
+    assert!(
+        status.stderr.contains(&fleet.balancer()) && status.stderr.contains("fleet up"),
+        "{}",
+        status.stderr
+    );
+    assert_eq!(status.text().matches("healthy").count(), 5, "{}", status.text());
+    let done = fleet.ok(&["up"]);
+    println!("a lost load balancer replaced: {}", seconds(done.took));
+    fleet.all_serve(5, v2);
+    assert_eq!(version(fleet), "v2");
+    assert_eq!((fleet.host_ids(5), fleet.service_ids(5)), before);
 }
 
 fn a_reboot(fleet: &Fleet, v2: &str) {

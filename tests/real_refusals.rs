@@ -27,7 +27,7 @@ const COMMANDS: [&[&str]; 5] = [&["up"], &["status"], &["roll"], &["validate"], 
 #[test]
 fn a_missing_configuration() {
     let fleet = Fleet::new("missing", &Yaml::new("task-app:v1"));
-    std::fs::remove_file(fleet.folder().join("fleet.yaml")).unwrap();
+    fs_err::remove_file(fleet.folder().join("fleet.yaml")).unwrap();
     for command in COMMANDS {
         refused(&fleet, command, &["fleet.yaml", "fleet init"]);
     }
@@ -39,7 +39,7 @@ fn a_wrong_configuration_with_every_problem_at_its_place() {
     let fleet = Fleet::new("wrong", &yaml);
     let top = "healht: {}\n".to_owned();
     fleet.write(&Yaml { service: "    imagee: x\n    privileged: true\n".to_owned(), top, ..yaml });
-    let text = std::fs::read_to_string(fleet.folder().join("fleet.yaml")).unwrap();
+    let text = fs_err::read_to_string(fleet.folder().join("fleet.yaml")).unwrap();
     let place = |key: &str| {
         let (number, line) = text.lines().enumerate().find(|(_, line)| line.contains(key)).unwrap();
         format!("fleet.yaml:{}:{}", number + 1, line.find(key).unwrap() + 1)

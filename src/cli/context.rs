@@ -5,14 +5,13 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Global, OutputForm, interrupt};
+use super::{Global, OutputForm, interrupt, providers};
 use crate::butane::DirectorySource;
-use crate::config::model::{Config, ProviderKind};
+use crate::config::model::{Config, HttpHealth, ProviderKind};
 use crate::config::{self, Loaded};
 use crate::error::Error;
 use crate::event::{Event, Events};
 use crate::inventory::ChannelProbe;
-use crate::provider::local::LocalProvider;
 use crate::provider::{Host, LoadBalancer, Provider};
 use crate::registry::OciRegistry;
 use crate::render::Fragment;
@@ -23,7 +22,7 @@ use crate::rollout::engine::Engine;
 use crate::rollout::error::End;
 use crate::ssh::{Ssh, key};
 use crate::store::Store;
-use crate::store::history::Current;
+use crate::store::history::{self, Current};
 use crate::store::lease::Lease;
 
 /// A project: `fleet.yaml` with the templates and Butane beside it.
@@ -96,34 +95,66 @@ pub(super) struct Context {
     pub(super) project: Project,
     pub(super) state: PathBuf,
     pub(super) store: Store,
-    pub(super) provider: LocalProvider,
+    pub(super) provider: Box<dyn Provider>,
     pub(super) balancer: Box<dyn LoadBalancer>,
     pub(super) channel: Arc<Ssh>,
     pub(super) probe: ChannelProbe,
     pub(super) registry: OciRegistry,
     pub(super) events: Box<dyn Events>,
+    /// What `fleet.yaml` says of `health.http`, whatever is in force.
+    pub(super) configured_health: Option<HttpHealth>,
+}
+
+/// Whose health path hosts are judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judge {
+    InForce,
+    Configured,
 }
 
 impl Context {
-    /// Wires everything up; nothing is changed.
+    /// Wires everything up for a command that takes the fleet as it is; nothing is changed. Hosts are judged by the
+    /// health path of the release in force: one that was edited since means nothing to them yet.
     pub(super) async fn new(global: &Global) -> Result<Self, Error> {
-        let project = Project::load(global)?;
-        if project.config().provider == ProviderKind::Aws {
-            return Err(aws_is_missing());
-        }
+        Self::wire(global, Judge::InForce).await
+    }
+
+    /// Wires everything up for a roll, which brings what `fleet.yaml` says.
+    pub(super) async fn for_roll(global: &Global) -> Result<Self, Error> {
+        Self::wire(global, Judge::Configured).await
+    }
+
+    async fn wire(global: &Global, judge: Judge) -> Result<Self, Error> {
+        let mut project = Project::load(global)?;
         let state = project.state()?;
         let store = Store::folder(&state)?;
         keep_out_of_git(&state)?;
+        let current = history::current(&store).await?;
+        let in_force = history::release(&store, current.release).await?.and_then(|release| release.health);
+        let configured_health = project.config().health.http.clone();
+        if let (Judge::InForce, Some(health)) = (judge, in_force) {
+            project.loaded.config.health.http = Some(health);
+        }
         let (private, public) = key::ensure(&state.join("ssh")).await?;
         let channel = Arc::new(Ssh::new(&private, &state.join("ssh"))?);
-        let provider = LocalProvider::connect(project.config(), public).await?;
-        let balancer = provider.balancer();
+        let (provider, balancer) = providers::connect(project.config(), public, &store).await?;
         let probe = ChannelProbe::new(channel.clone());
         let json = global.output == OutputForm::Json;
         let events = reporter(Mode::of_this_process(json));
         // Two TLS back ends could be chosen; the one that builds quickly is.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Ok(Self { project, state, store, provider, balancer, channel, probe, registry: OciRegistry, events })
+        Ok(Self {
+            project,
+            state,
+            store,
+            provider,
+            balancer,
+            channel,
+            probe,
+            registry: OciRegistry,
+            events,
+            configured_health,
+        })
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -133,7 +164,7 @@ impl Context {
     pub(super) fn engine(&self) -> Engine<'_> {
         Engine {
             config: self.config(),
-            provider: &self.provider,
+            provider: self.provider.as_ref(),
             channel: self.channel.as_ref(),
             probe: &self.probe,
             balancer: self.balancer.as_ref(),
@@ -234,13 +265,6 @@ async fn answer(
 #[expect(clippy::disallowed_methods, reason = "the edge: everything inside is handed the time")]
 fn wall_clock() -> jiff::Timestamp {
     jiff::Timestamp::now()
-}
-
-fn aws_is_missing() -> Error {
-    Error::precondition(
-        "provider: aws cannot launch hosts in this version of fleet",
-        "`fleet render -o terraform/ignition.json` and terraform/ launch them; `--provider local` tries the fleet here",
-    )
 }
 
 /// The state holds a private key: it must never be committed by accident.

@@ -6,7 +6,6 @@ use tokio::time::Instant;
 use super::Global;
 use super::context::{Context, confirm};
 use crate::error::Error;
-use crate::provider::Provider as _;
 use crate::store::history::{self, Current};
 
 /// Remove every host of this fleet, and only those.

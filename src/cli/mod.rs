@@ -22,6 +22,7 @@ mod interrupt;
 mod logs;
 mod output;
 mod pages;
+mod providers;
 mod render;
 mod roll;
 mod schema;

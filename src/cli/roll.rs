@@ -5,14 +5,12 @@ use tokio::time::Instant;
 
 use super::Global;
 use super::context::Context;
-use crate::config::model::Strategy;
+use crate::config::model::{ProviderKind, Strategy};
 use crate::error::Error;
 use crate::event::Event;
-use crate::provider::Provider as _;
 use crate::rollout::assemble::{Refresh, assemble, given_images};
+use crate::rollout::engine;
 use crate::rollout::error::Verdict;
-use crate::rollout::plan::Wanted;
-use crate::rollout::scale::host_names;
 use crate::store::history;
 use crate::store::journal::Journal;
 
@@ -37,7 +35,7 @@ enum StrategyArgument {
 impl Roll {
     pub(super) async fn run(self, global: &Global) -> Result<u8, Error> {
         let began = Instant::now();
-        let context = Context::new(global).await?;
+        let context = Context::for_roll(global).await?;
         let configured = context.config().roll.strategy;
         if self.strategy == Some(StrategyArgument::Replace)
             || (self.strategy.is_none() && configured == Strategy::Replace)
@@ -48,6 +46,11 @@ impl Roll {
             ));
         }
         let _lease = context.lease("roll")?;
+        if context.config().provider == ProviderKind::Aws {
+            let message =
+                "no load balancer is told of this roll: its own check must notice a host that is out";
+            context.events.emit(Event::Warning { message: message.to_owned() });
+        }
         let given = given_images(context.config(), &self.image)?;
         let mut current = history::current(&context.store).await?;
         let known = history::release(&context.store, current.release).await?;
@@ -57,8 +60,12 @@ impl Roll {
         let step = |message: String| context.events.emit(Event::Step { step: "resolve", message });
         let sources = context.project.sources();
         let release = assemble(&sources, known.as_ref(), &given, Refresh::All, &context.registry).await?;
-        for choice in release.images.values().filter(|choice| choice.reference != choice.pinned) {
-            step(format!("{} is {}", choice.reference, choice.pinned));
+        for (name, choice) in &release.images {
+            let stays = known.as_ref().and_then(|r| r.images.get(name)).is_some_and(|old| old == choice);
+            match stays && !given.contains_key(name) {
+                true => step(format!("{name} stays at {}", choice.pinned)),
+                false => step(format!("{} is {}", choice.reference, choice.pinned)),
+            }
         }
         let running: Vec<_> =
             context.provider.list().await?.into_iter().filter(|h| h.ssh.is_some()).collect();
@@ -67,21 +74,22 @@ impl Roll {
         }
         let (mut journal, unfinished) = Journal::open(&context.store).await?;
         if let Some(before) = unfinished {
-            let which = if before == release.id() { "this roll" } else { "a roll to another release" };
-            step(format!("{which} was not finished; going on from what the hosts say"));
+            step(if before == release.id() {
+                "this roll was not finished; going on from what the hosts say".to_owned()
+            } else {
+                "a roll to another release was not finished; this one takes its place on all hosts".to_owned()
+            });
         }
         current.release = history::record(&context.store, &release).await?;
         let counts = context.counts(&current);
-        let wanted = release.groups.iter().map(|(name, group)| {
-            let count = counts.get(name).copied().unwrap_or(0);
-            let hosts = host_names(&context.config().name, name, count);
-            (name.clone(), Wanted { record: group.record.clone(), hosts })
-        });
-        let wanted = wanted.collect();
-        let end = context.engine().roll(&release, &wanted, &mut journal).await?;
-        // New hosts get the new release from the moment that one host serves it, and not before.
-        if !matches!(end.verdict, Verdict::Unchanged | Verdict::RolledBack) {
-            history::set_current(&context.store, &current).await?;
+        let engine = context.engine();
+        let wanted = engine.wanted(&release, &counts);
+        engine.check_health_change(known.as_ref(), &wanted).await?;
+        let roll = engine::Roll { release: &release, wanted: &wanted, then: &current };
+        let end = engine.roll(&roll, &mut journal).await?;
+        if end.verdict == Verdict::Matches {
+            // The health path may have changed, by which the load balancer judges as well.
+            context.balancer.sync(&engine.members().await?).await?;
         }
         Ok(context.finish("roll", end, began))
     }

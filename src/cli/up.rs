@@ -9,7 +9,6 @@ use super::Global;
 use super::context::{Context, confirm};
 use crate::error::Error;
 use crate::event::Event;
-use crate::provider::Provider as _;
 use crate::release::Release;
 use crate::rollout::assemble::{AsWritten, Refresh, assemble};
 use crate::rollout::error::Verdict;
@@ -30,18 +29,20 @@ impl Up {
         let context = Context::new(global).await?;
         let _lease = context.lease("up")?;
         let mut current = history::current(&context.store).await?;
-        for (group, count) in self.counts(&context)? {
-            let configured = context.config().groups.get(&group).map_or(0, |g| g.count);
-            current.counts.insert(group, CountChoice { configured, count });
+        let given = self.counts(&context)?;
+        for (group, count) in &given {
+            let configured = context.config().groups.get(group).map_or(0, |g| g.count);
+            current.counts.insert(group.clone(), CountChoice { configured, count: *count });
         }
         let counts = context.counts(&current);
         let release = release(&context, &mut current).await?;
-        if self.count.is_empty() {
-            let surplus = scale(&context.config().name, &counts, &context.provider.list().await?).remove;
-            if !surplus.is_empty() {
-                let names: Vec<String> = surplus.into_iter().map(|h| h.name).collect();
-                confirm(global, &format!("fleet.yaml has no place for {}: remove", names.join(", ")))?;
-            }
+        let hosts = context.provider.list().await?;
+        let mut surplus = scale(&context.config().name, &counts, &hosts).remove;
+        // A count on the command line is consent, for the groups that it names.
+        surplus.retain(|host| !given.contains_key(&host.group));
+        if !surplus.is_empty() {
+            let names: Vec<String> = surplus.into_iter().map(|h| h.name).collect();
+            confirm(global, &format!("fleet.yaml has no place for {}: remove", names.join(", ")))?;
         }
         history::set_current(&context.store, &current).await?;
         let mut end = context.engine().up(&release, &counts).await?;
@@ -54,7 +55,8 @@ impl Up {
     fn counts(&self, context: &Context) -> Result<BTreeMap<String, u32>, Error> {
         let groups: Vec<&str> = context.config().groups.keys().map(String::as_str).collect();
         let wrong = |value: &str| {
-            let fix = format!("use --count N, or --count GROUP=N with a group of: {}", groups.join(", "));
+            let groups = groups.join(", ");
+            let fix = format!("use --count N, or --count GROUP=N with a group of: {groups}; N is 0 to 1000");
             Error::precondition(format!("--count {value}"), fix)
         };
         let read = |value: &String| {
@@ -79,7 +81,8 @@ async fn release(context: &Context, current: &mut Current) -> Result<Release, Er
     if let Some(known) = known.as_ref().filter(|release| same_groups(release)) {
         let none = BTreeMap::new();
         let candidate = assemble(&sources, Some(known), &none, Refresh::Missing, &AsWritten).await?;
-        if candidate.id() != known.id() {
+        let health_differs = known.health.is_some() && known.health != context.configured_health;
+        if candidate.id() != known.id() || health_differs {
             let message = "fleet.yaml differs from the release in force; `fleet roll` brings it to the hosts"
                 .to_owned();
             context.events.emit(Event::Warning { message });

@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::context::Project;
 use super::{Global, OutputForm, print};
-use crate::error::Error;
+use crate::config::ConfigError;
+use crate::error::{Error, PRECONDITION};
 use crate::rollout::assemble::{AsWritten, Refresh, assemble};
 
 /// Check configuration, templates and the rendered Ignition; report every problem at once.
@@ -15,7 +16,14 @@ pub(super) struct Validate {}
 
 impl Validate {
     pub(super) async fn run(self, global: &Global) -> Result<u8, Error> {
-        let project = Project::load(global)?;
+        let project = match (Project::load(global), global.output) {
+            (Err(Error::Config(ConfigError::Invalid(problems))), OutputForm::Json) => {
+                let found = serde_json::json!({"v": 1, "valid": false, "problems": problems.0});
+                print(&format!("{found}\n"))?;
+                return Ok(PRECONDITION);
+            }
+            (project, _) => project?,
+        };
         for warning in &project.loaded.warnings {
             super::warn(&warning.to_string());
         }
@@ -38,12 +46,12 @@ impl Validate {
                 "warnings": project.loaded.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
             })
             .to_string(),
-            OutputForm::Text => format!(
-                "{} is valid: {} services on {hosts} hosts in {} groups",
-                global.file.display(),
-                config.services.len(),
-                config.groups.len()
-            ),
+            OutputForm::Text => {
+                let services = config.services.len();
+                let groups = config.groups.len();
+                let file = global.file.display();
+                format!("{file} is valid: services: {services}, hosts: {hosts}, groups: {groups}")
+            }
         };
         print(&(text + "\n"))?;
         Ok(0)

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The name of the only group of a fleet that declares none.
 pub const DEFAULT_GROUP: &str = "default";
@@ -37,6 +37,8 @@ pub struct Config {
     pub state: String,
     /// Settings of the local provider.
     pub local: Local,
+    /// Settings of EC2.
+    pub aws: Aws,
 }
 
 /// Which provider launches hosts.
@@ -236,7 +238,7 @@ pub struct Health {
 }
 
 /// An HTTP request sent to a host from the host itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpHealth {
     /// The service that answers.
     pub service: String,
@@ -312,4 +314,31 @@ pub struct Ssh {
 pub struct Local {
     /// Port of the load balancer on 127.0.0.1.
     pub port: u16,
+}
+
+/// Settings of EC2.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Aws {
+    /// The region; when absent, what the AWS configuration of this machine says.
+    pub region: Option<String>,
+    /// The instance type of every host.
+    pub instance_type: String,
+    /// The subnets that hosts are spread over; without any, none can be launched.
+    pub subnets: Vec<String>,
+    /// The security groups of every host; the default group of the VPC when there is none.
+    pub security_groups: Vec<String>,
+    /// Name or ARN of the instance profile whose role the hosts have.
+    pub instance_profile: Option<String>,
+    /// A key pair of the user's; when absent, fleet imports its own.
+    pub key_name: Option<String>,
+    /// The image; when absent, the newest Flatcar of the channel and version.
+    pub ami: Option<String>,
+    /// The account that owns the images to choose from, in twelve digits.
+    pub ami_owner: String,
+    /// Size of the root volume in GiB.
+    pub volume_size: u32,
+    /// Whether hosts get a public address; when absent, the subnet decides.
+    pub public_ip: Option<bool>,
+    /// Tags of everything that is launched, beside fleet's own.
+    pub tags: BTreeMap<String, String>,
 }

@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Events;
 
+#[cfg(feature = "ec2")]
+pub mod ec2;
 pub mod error;
 pub mod local;
+pub mod no_balancer;
 
 pub use error::{ProviderError, Result};
 
@@ -66,6 +69,8 @@ pub struct Launch {
     pub group: String,
     /// The Ignition configuration, in JSON.
     pub ignition: String,
+    /// The images that it will pull, for a provider that must make their registries reachable.
+    pub images: Vec<String>,
 }
 
 /// Creates, lists and removes the hosts of one fleet, and only those.

@@ -124,7 +124,8 @@ pub async fn assemble(
         images.insert(name, ImageChoice { configured, reference, pinned });
     }
     let groups = render_groups(sources, &images)?;
-    Ok(Release { groups, images, os: sources.config.os.version.clone() })
+    let health = sources.config.health.http.clone();
+    Ok(Release { groups, images, os: sources.config.os.version.clone(), health })
 }
 
 /// Renders every group with these images.

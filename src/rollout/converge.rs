@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::engine::{Engine, watch_health};
 use super::error::{End, RollError, Verdict};
 use super::health::Rule;
-use super::plan::{Policy, Standing, standing};
+use super::plan::{Standing, Wanted, standing};
 use super::scale::{Scale, scale};
 use crate::event::Event;
 use crate::inventory::Observed;
@@ -31,15 +31,12 @@ impl Engine<'_> {
     pub async fn up(&self, release: &Release, counts: &BTreeMap<String, u32>) -> Result<End, RollError> {
         let began = Instant::now();
         self.provider.prepare(self.events).await?;
+        let wanted = self.wanted(release, counts);
         let hosts = self.provider.list().await?;
         let scale = scale(&self.config.name, counts, &hosts);
-        if scale.is_empty() {
-            let observed = self.observe().await?;
-            let waiting = self.not_serving(release, &observed);
-            if waiting.is_empty() && observed.iter().all(|o| o.member.is_some() || !self.is_balanced(&o.host))
-            {
-                return Ok(done(format!("nothing to do: all {} hosts serve", observed.len())));
-            }
+        let observed = self.observe().await?;
+        if scale.is_empty() && standings(&wanted, &observed).values().all(|s| *s == Standing::Converted) {
+            return Ok(done(format!("nothing to do: all {} hosts serve", observed.len())));
         }
         self.events.emit(Event::Started {
             command: "up",
@@ -47,9 +44,9 @@ impl Engine<'_> {
             hosts: affected(&scale),
             summary: summary(&scale, hosts.len()),
         });
-        self.remove(&scale.remove).await?;
-        let failed = self.make(release, &scale).await?;
-        let count = self.provider.list().await?.len();
+        // A balancer that was just made knows nobody; what serves must not wait for what boots.
+        self.reconcile_balancer(&wanted, &observed).await?;
+        let failed = self.make(release, &wanted, &scale).await?;
         if self.interrupted() {
             return Ok(End {
                 verdict: Verdict::Interrupted,
@@ -57,14 +54,11 @@ impl Engine<'_> {
                 next: Some("fleet up goes on from here".to_owned()),
             });
         }
-        if !failed.is_empty() {
-            return Ok(End {
-                verdict: Verdict::Mixed,
-                summary: format!("{} of {count} hosts do not serve: {}", failed.len(), failed.join(", ")),
-                next: Some("fleet logs SERVICE --host HOST shows why; fleet up tries again".to_owned()),
-            });
+        if failed.is_empty() {
+            self.remove(&scale.remove).await?;
         }
-        Ok(done(format!("all {count} hosts serve after {:.1} s", began.elapsed().as_secs_f64())))
+        let observed = self.observe().await?;
+        Ok(verdict(&standings(&wanted, &observed), &failed, observed.len(), began.elapsed()))
     }
 
     /// Removes every host and what they shared.
@@ -82,24 +76,6 @@ impl Engine<'_> {
         self.terminate(&hosts).await?;
         self.provider.teardown().await?;
         Ok(done(format!("{} hosts removed; nothing of this fleet is left", hosts.len())))
-    }
-
-    fn not_serving(&self, release: &Release, observed: &[Observed]) -> Vec<Host> {
-        observed
-            .iter()
-            .filter(|o| {
-                let policy = Policy { max_unavailable: 1, http: self.ask_of(&o.host.group).map(|a| a.http) };
-                let standing = release.groups.get(&o.host.group).map(|g| standing(&g.record, &policy, o));
-                matches!(standing, Some(Standing::Out(_) | Standing::Lost(_)))
-            })
-            .map(|o| o.host.clone())
-            .collect()
-    }
-
-    /// Whether the load balancer should know a host at all.
-    fn is_balanced(&self, host: &Host) -> bool {
-        self.balancer.url().is_some()
-            && (self.config.health.http.is_none() || self.ask_of(&host.group).is_some())
     }
 
     /// Hosts that go away lose their connections only after these had time to end.
@@ -136,42 +112,62 @@ impl Engine<'_> {
     }
 
     /// Launches what is missing, starts what is down, and waits for all side by side. Returns those that failed.
-    async fn make(&self, release: &Release, scale: &Scale) -> Result<Vec<String>, RollError> {
+    async fn make(
+        &self,
+        release: &Release,
+        wanted: &BTreeMap<String, Wanted>,
+        scale: &Scale,
+    ) -> Result<Vec<String>, RollError> {
         self.provider.terminate(&scale.remake).await?;
         self.provider.start(&scale.start).await?;
         let remade = scale.remake.iter().map(|h| (h.name.clone(), h.group.clone()));
         let mut launches = Vec::new();
         for (name, group) in scale.create.iter().cloned().chain(remade) {
-            let ignition = release
-                .groups
-                .get(&group)
-                .map(|g| crate::butane::to_canonical_json(&g.ignition, false))
-                .ok_or_else(|| RollError::Precondition {
-                    what: RenderError::NoSuchGroup(group.clone()).to_string(),
-                    fix: "fleet validate shows the groups".to_owned(),
-                })?;
+            let group_release = release.groups.get(&group).ok_or_else(|| RollError::Precondition {
+                what: RenderError::NoSuchGroup(group.clone()).to_string(),
+                fix: "fleet validate shows the groups".to_owned(),
+            })?;
+            let ignition = crate::butane::to_canonical_json(&group_release.ignition, false);
+            let images = group_release.record.images.values().cloned().collect();
             self.channel.forget(&name)?;
             self.events.emit(Event::Phase { host: name.clone(), phase: "launch", detail: String::new() });
-            launches.push(Launch { name, group, ignition });
+            launches.push(Launch { name, group, ignition, images });
         }
         self.provider.launch(&launches, self.events).await?;
         let observed = self.observe().await?;
-        let waiting = self.not_serving_at_all(release, &observed);
-        let boots = waiting.iter().map(|host| self.boot(host));
+        let waiting = observed.iter().filter(|o| blind(wanted, o).is_some_and(|s| s.is_down()));
+        let boots = waiting.map(|o| self.boot(&o.host));
         let results = futures_util::future::join_all(boots).await;
         let failed: Vec<String> = results.into_iter().flatten().collect();
-        let hosts = self.provider.list().await?;
-        let healthy: Vec<Host> =
-            hosts.into_iter().filter(|h| self.is_balanced(h) && !failed.contains(&h.name)).collect();
-        self.balancer.sync(&healthy).await?;
-        self.wait_for_balancer(&healthy).await?;
+        if self.interrupted() {
+            return Ok(failed);
+        }
+        let observed = self.observe().await?;
+        self.reconcile_balancer(wanted, &observed).await?;
         Ok(failed)
     }
 
-    /// Hosts whose own answer is not good; that the load balancer does not know them yet is no matter here.
-    fn not_serving_at_all(&self, release: &Release, observed: &[Observed]) -> Vec<Host> {
-        let blind: Vec<Observed> = observed.iter().map(|o| Observed { member: None, ..o.clone() }).collect();
-        self.not_serving(release, &blind)
+    /// The balancer gets every host that is healthy by its own word, and keeps those that it has: its own check
+    /// stands guard over them, and an empty balancer serves nobody. A host that is well but was left drained by a
+    /// run that was cut short goes back.
+    async fn reconcile_balancer(
+        &self,
+        wanted: &BTreeMap<String, Wanted>,
+        observed: &[Observed],
+    ) -> Result<(), RollError> {
+        let well = |o: &&Observed| blind(wanted, o).is_some_and(|standing| !standing.is_down());
+        let member = |o: &&Observed| self.is_balanced(&o.host.group) && (o.member.is_some() || well(o));
+        let members: Vec<Host> = observed.iter().filter(member).map(|o| o.host.clone()).collect();
+        if members.is_empty() {
+            return Ok(());
+        }
+        self.balancer.sync(&members).await?;
+        let well: Vec<&Observed> = observed.iter().filter(|o| member(o) && well(o)).collect();
+        for host in well.iter().filter(|o| o.member.is_some_and(|m| m.drained)) {
+            self.balancer.undrain(&host.host.name).await?;
+        }
+        let well: Vec<Host> = well.into_iter().map(|o| o.host.clone()).collect();
+        self.wait_for_balancer(&well).await
     }
 
     async fn wait_for_balancer(&self, hosts: &[Host]) -> Result<(), RollError> {
@@ -180,10 +176,13 @@ impl Engine<'_> {
             let members = self.balancer.members().await?;
             let down: Vec<&str> = hosts
                 .iter()
-                .filter(|h| members.get(&h.name).is_some_and(|m| !m.up && !m.drained))
+                .filter(|h| members.get(&h.name).is_none_or(|m| !m.up || m.drained))
                 .map(|h| h.name.as_str())
                 .collect();
             if down.is_empty() {
+                return Ok(());
+            }
+            if self.interrupted() {
                 return Ok(());
             }
             if began.elapsed() >= self.config.health.deadline {
@@ -235,6 +234,50 @@ impl Engine<'_> {
     fn phase(&self, host: &Host, phase: &'static str) {
         self.events.emit(Event::Phase { host: host.name.clone(), phase, detail: String::new() });
     }
+}
+
+/// Where every host of a group stands; hosts of groups that are gone are no concern here.
+fn standings(wanted: &BTreeMap<String, Wanted>, observed: &[Observed]) -> BTreeMap<String, Standing> {
+    let known = |o: &Observed| {
+        let wanted = wanted.get(&o.host.group).filter(|wanted| wanted.hosts.contains(&o.host.name))?;
+        Some((o.host.name.clone(), standing(wanted, o)))
+    };
+    observed.iter().filter_map(known).collect()
+}
+
+/// Where a host stands by its own word, whatever the load balancer says.
+fn blind(wanted: &BTreeMap<String, Wanted>, observed: &Observed) -> Option<Standing> {
+    let wanted = Wanted { balanced: false, ..wanted.get(&observed.host.group)?.clone() };
+    Some(standing(&wanted, &Observed { member: None, ..observed.clone() }))
+}
+
+/// What `up` left, as a last look shows it and not as its own steps believe.
+fn verdict(standings: &BTreeMap<String, Standing>, failed: &[String], count: usize, took: Duration) -> End {
+    let mixed =
+        |summary: String, next: &str| End { verdict: Verdict::Mixed, summary, next: Some(next.to_owned()) };
+    let out = |standing: &Standing| match standing {
+        Standing::Out(reason) | Standing::Lost(reason) => Some(reason.clone()),
+        Standing::Converted | Standing::Serving => None,
+    };
+    let out: Vec<String> = standings
+        .iter()
+        .filter_map(|(host, standing)| {
+            let reason =
+                out(standing).or_else(|| failed.contains(host).then(|| "failed to boot".to_owned()))?;
+            Some(format!("{host} ({reason})"))
+        })
+        .collect();
+    if !out.is_empty() {
+        let summary = format!("{} of {count} hosts do not serve: {}", out.len(), out.join(", "));
+        return mixed(summary, "fleet logs SERVICE --host HOST shows why; fleet up tries again");
+    }
+    let other: Vec<&str> =
+        standings.iter().filter(|(_, s)| **s == Standing::Serving).map(|(host, _)| host.as_str()).collect();
+    if !other.is_empty() {
+        let summary = format!("all {count} hosts serve, but {} from another release", other.join(", "));
+        return mixed(summary, "fleet roll brings all to one release");
+    }
+    done(format!("all {count} hosts serve after {:.1} s", took.as_secs_f64()))
 }
 
 fn done(summary: String) -> End {

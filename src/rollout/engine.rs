@@ -5,22 +5,24 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
-use super::error::{End, RollError, Verdict};
-use super::phase::Phase;
-use super::plan::{Decision, Policy, Wanted, plan};
+use super::error::RollError;
+use super::plan::Wanted;
+use super::scale::host_names;
 use crate::config::model::Config;
-use crate::event::{Event, Events};
+use crate::event::Events;
 use crate::inventory::{Ask, Observed, Probe};
 use crate::provider::{Host, HostChannel, LoadBalancer, Member, Provider, ProviderError};
-use crate::release::Release;
+use crate::release::{GroupRelease, Release};
 use crate::store::Store;
-use crate::store::journal::{Entry, Journal};
 
 mod convert;
+mod ends;
+mod health_change;
+mod roll;
 mod watch_health;
 
+pub use roll::Roll;
 pub use watch_health::{Watched, watch_health};
 
 /// How long one look at a host may take, beside the time that its probe may take.
@@ -102,143 +104,48 @@ impl Engine<'_> {
         futures_util::future::join_all(looks).await
     }
 
+    /// Whether the load balancer should know the hosts of a group.
+    pub fn is_balanced(&self, group: &str) -> bool {
+        self.balancer.url().is_some() && (self.config.health.http.is_none() || self.ask_of(group).is_some())
+    }
+
+    /// What the hosts of each group are to be, when there are to be this many.
+    pub fn wanted(&self, release: &Release, counts: &BTreeMap<String, u32>) -> BTreeMap<String, Wanted> {
+        let wanted = |(name, group): (&String, &GroupRelease)| {
+            let hosts = host_names(&self.config.name, name, counts.get(name).copied().unwrap_or(0));
+            let http = self.ask_of(name).map(|ask| ask.http);
+            let balanced = self.is_balanced(name);
+            (name.clone(), Wanted { record: group.record.clone(), hosts, http, balanced })
+        };
+        release.groups.iter().map(wanted).collect()
+    }
+
+    /// Tells the load balancer of a host that it does not know, and leaves the others as they are.
+    ///
+    /// # Errors
+    /// When the provider or the load balancer does not answer.
+    pub async fn introduce(&self, host: &Host) -> Result<(), ProviderError> {
+        let members = self.balancer.members().await?;
+        if members.contains_key(&host.name) || !self.is_balanced(&host.group) {
+            return Ok(());
+        }
+        let mut hosts = self.provider.list().await?;
+        hosts.retain(|known| members.contains_key(&known.name) || known.name == host.name);
+        self.balancer.sync(&hosts).await
+    }
+
+    /// The hosts that the load balancer knows.
+    ///
+    /// # Errors
+    /// When the provider or the load balancer does not answer.
+    pub async fn members(&self) -> Result<Vec<Host>, ProviderError> {
+        let (mut hosts, members) = tokio::try_join!(self.provider.list(), self.balancer.members())?;
+        hosts.retain(|host| members.contains_key(&host.name));
+        Ok(hosts)
+    }
+
     /// Whether the user wants to stop.
     pub fn interrupted(&self) -> bool {
         *self.interrupt.borrow()
     }
-
-    /// Brings every host to a release, one at a time.
-    ///
-    /// # Errors
-    /// When the provider, the load balancer or the state fails; hosts already converted stay so, and the same
-    /// command goes on from there.
-    pub async fn roll(
-        &self,
-        release: &Release,
-        wanted: &BTreeMap<String, Wanted>,
-        journal: &mut Journal,
-    ) -> Result<End, RollError> {
-        let started = Instant::now();
-        let id = release.id();
-        let images = release.images.values().map(|choice| choice.pinned.clone()).collect();
-        journal.append((self.clock)(), Entry::RollBegan { release: id.clone(), images }).await?;
-        let policy = Policy {
-            max_unavailable: self.config.roll.max_unavailable,
-            http: self.config.health.http.clone(),
-        };
-        let mut converted: Vec<String> = Vec::new();
-        let mut observed = self.observe().await?;
-        self.announce(release, wanted, &policy, &observed);
-        let end = loop {
-            let host = match plan(wanted, &policy, &observed) {
-                Decision::Done => break matches(&observed, converted.len(), started.elapsed()),
-                Decision::Halt { out } => break halted(&out, &converted),
-                Decision::Convert { host } => host,
-            };
-            if self.interrupted() {
-                break interrupted(&host, &converted);
-            }
-            if converted.contains(&host) {
-                break end(
-                    Verdict::Mixed,
-                    format!("{host} was healthy and then was not; the roll stops"),
-                    None,
-                );
-            }
-            let Some(target) = observed.iter().find(|o| o.host.name == host) else { continue };
-            let Some(group) = release.groups.get(&target.host.group) else { continue };
-            let last = self.convert(target, group, &id, journal).await?;
-            match last {
-                Phase::Converted => converted.push(host),
-                _ => break stopped(&host, last, &converted, self.interrupted()),
-            }
-            observed = self.observe().await?;
-        };
-        let exit_code = end.verdict.exit_code();
-        journal.append((self.clock)(), Entry::RollEnded { release: id, exit_code }).await?;
-        Ok(end)
-    }
-
-    fn announce(
-        &self,
-        release: &Release,
-        wanted: &BTreeMap<String, Wanted>,
-        policy: &Policy,
-        observed: &[Observed],
-    ) {
-        let pending: Vec<String> = observed
-            .iter()
-            .filter(|o| {
-                wanted.get(&o.host.group).is_some_and(|w| {
-                    super::plan::standing(&w.record, policy, o) != super::plan::Standing::Converted
-                })
-            })
-            .map(|o| o.host.name.clone())
-            .collect();
-        if pending.is_empty() {
-            return;
-        }
-        let images: Vec<&str> = release.images.values().map(|choice| choice.reference.as_str()).collect();
-        self.events.emit(Event::Started {
-            command: "roll",
-            fleet: self.config.name.clone(),
-            summary: format!("{} of {} hosts to {}", pending.len(), observed.len(), images.join(", ")),
-            hosts: pending,
-        });
-    }
-}
-
-fn end(verdict: Verdict, summary: String, next: Option<&str>) -> End {
-    End { verdict, summary, next: next.map(str::to_owned) }
-}
-
-fn matches(observed: &[Observed], converted: usize, took: Duration) -> End {
-    let hosts = observed.len();
-    let summary = match converted {
-        0 => format!("nothing to do: all {hosts} hosts run this release and serve"),
-        n => format!("{n} of {hosts} hosts rolled in {:.1} s; all serve", took.as_secs_f64()),
-    };
-    end(Verdict::Matches, summary, None)
-}
-
-fn halted(out: &BTreeMap<String, String>, converted: &[String]) -> End {
-    let reasons: Vec<String> = out.iter().map(|(host, reason)| format!("{host}: {reason}")).collect();
-    let summary = format!("no host may be taken out while these are: {}", reasons.join("; "));
-    let verdict = if converted.is_empty() { Verdict::Unchanged } else { Verdict::Mixed };
-    end(verdict, summary, Some("fleet status shows them, fleet up starts or replaces what is missing"))
-}
-
-fn interrupted(next_host: &str, converted: &[String]) -> End {
-    let done =
-        if converted.is_empty() { "no host was changed".to_owned() } else { converted.join(", ") + " done" };
-    end(
-        Verdict::Interrupted,
-        format!("stopped at a safe point before {next_host}: {done}"),
-        Some("the same command again goes on from here"),
-    )
-}
-
-fn stopped(host: &str, last: Phase, converted: &[String], interrupted: bool) -> End {
-    let others = if converted.is_empty() {
-        "no other host was touched".to_owned()
-    } else {
-        format!("{} run the new release, the rest were not touched", converted.join(", "))
-    };
-    if last == Phase::Untouched && interrupted {
-        return self::interrupted(host, converted);
-    }
-    let (verdict, what) = match (last, converted.is_empty()) {
-        (Phase::Untouched, true) => (Verdict::Unchanged, "was not changed"),
-        (Phase::Untouched, false) => (Verdict::Mixed, "was not changed"),
-        (Phase::Restored, true) => (Verdict::RolledBack, "failed and serves its previous release again"),
-        (Phase::Restored, false) => (Verdict::Mixed, "failed and serves its previous release again"),
-        (_, _) => (Verdict::Mixed, "failed and is out of the load balancer"),
-    };
-    let next = match verdict {
-        Verdict::Mixed => {
-            "fleet status shows who runs what; fleet roll with a good image brings all to one release"
-        }
-        _ => "mend the image, then run the same command again",
-    };
-    end(verdict, format!("{host} {what}; {others}"), Some(next))
 }

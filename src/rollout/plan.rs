@@ -12,8 +12,6 @@ use crate::release::HostRecord;
 pub struct Policy {
     /// How many hosts of a group may be out at once.
     pub max_unavailable: u32,
-    /// What makes a host healthy.
-    pub http: Option<HttpHealth>,
 }
 
 /// The next step.
@@ -46,6 +44,13 @@ pub enum Standing {
     Lost(String),
 }
 
+impl Standing {
+    /// Whether it does not serve.
+    pub fn is_down(&self) -> bool {
+        matches!(self, Standing::Out(_) | Standing::Lost(_))
+    }
+}
+
 /// What a group is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
@@ -53,6 +58,10 @@ pub struct Wanted {
     pub record: HostRecord,
     /// The names of the hosts that it should have; one that does not exist counts as lost.
     pub hosts: Vec<String>,
+    /// The request that its hosts answer, if they run the service that is asked.
+    pub http: Option<HttpHealth>,
+    /// Whether clients reach its hosts through the load balancer.
+    pub balanced: bool,
 }
 
 /// Decides on the next step, group by group.
@@ -62,7 +71,7 @@ pub fn plan(wanted: &BTreeMap<String, Wanted>, policy: &Policy, hosts: &[Observe
         let members: Vec<(&Observed, Standing)> = hosts
             .iter()
             .filter(|observed| observed.host.group == *group)
-            .map(|observed| (observed, standing(&wanted.record, policy, observed)))
+            .map(|observed| (observed, standing(wanted, observed)))
             .collect();
         match plan_group(policy, wanted, &members) {
             Decision::Done => {}
@@ -101,24 +110,26 @@ fn plan_group(policy: &Policy, wanted: &Wanted, members: &[(&Observed, Standing)
 }
 
 /// Where one host stands.
-pub fn standing(wanted: &HostRecord, policy: &Policy, observed: &Observed) -> Standing {
+pub fn standing(wanted: &Wanted, observed: &Observed) -> Standing {
     let report = match &observed.report {
         Ok(report) => report,
         Err(reason) => return Standing::Lost(reason.clone()),
     };
-    if let Err(reason) = report.healthy(policy.http.as_ref()) {
+    if let Err(reason) = report.healthy(wanted.http.as_ref()) {
         return Standing::Out(reason);
     }
     match observed.member {
         Some(member) if member.drained => return Standing::Out("drained at the load balancer".to_owned()),
         Some(member) if !member.up => return Standing::Out("the load balancer's check fails".to_owned()),
+        None if wanted.balanced => return Standing::Out("the load balancer does not know it".to_owned()),
         _ => {}
     }
     if report.switching {
         return Standing::Out("a switch was not finished".to_owned());
     }
-    let current = report.record.as_ref().is_some_and(|record| record.release == wanted.release);
-    if current && report.runs(wanted).is_ok() { Standing::Converted } else { Standing::Serving }
+    let record = &wanted.record;
+    let current = report.record.as_ref().is_some_and(|carried| carried.release == record.release);
+    if current && report.runs(record).is_ok() { Standing::Converted } else { Standing::Serving }
 }
 
 #[cfg(test)]
@@ -158,6 +169,7 @@ mod tests {
         Drained,
         Switching,
         NotUp,
+        Unknown,
         Lost,
     }
 
@@ -184,7 +196,7 @@ mod tests {
         Observed {
             host: host(number),
             report: if state == State::Lost { Err("no route".into()) } else { Ok(report) },
-            member: Some(Member {
+            member: (state != State::Unknown).then_some(Member {
                 drained: state == State::Drained,
                 up: state != State::NotUp,
                 connections: 0,
@@ -197,8 +209,11 @@ mod tests {
         let there = states.iter().enumerate().filter(|(n, s)| **s != State::Lost || n % 2 == 0);
         let hosts: Vec<Observed> = there.map(|(n, s)| observed(n, *s)).collect();
         let names = (0..states.len()).map(|n| host(n).name).collect();
-        let wanted = BTreeMap::from([("web".to_owned(), Wanted { record: record("new"), hosts: names })]);
-        plan(&wanted, &Policy { max_unavailable, http: None }, &hosts)
+        let wanted = BTreeMap::from([(
+            "web".to_owned(),
+            Wanted { record: record("new"), hosts: names, http: None, balanced: true },
+        )]);
+        plan(&wanted, &Policy { max_unavailable }, &hosts)
     }
 
     fn convert(number: usize) -> Decision {
@@ -214,7 +229,7 @@ mod tests {
 
     #[test]
     fn what_is_out_comes_first() {
-        for state in [State::Crashed, State::Drained, State::Switching, State::NotUp] {
+        for state in [State::Crashed, State::Drained, State::Switching, State::NotUp, State::Unknown] {
             assert_eq!(decide(&[State::Old, state, State::Old], 1), convert(1), "{state:?}");
         }
     }
@@ -240,6 +255,7 @@ mod tests {
             State::Drained,
             State::Switching,
             State::NotUp,
+            State::Unknown,
             State::Lost,
         ])
     }

@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     fn release_of(os: &str) -> Release {
-        Release { groups: BTreeMap::new(), images: BTreeMap::new(), os: os.into() }
+        Release { groups: BTreeMap::new(), images: BTreeMap::new(), os: os.into(), health: None }
     }
 
     #[test]

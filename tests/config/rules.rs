@@ -175,7 +175,7 @@ fn a_wrong_value_brings_no_further_complaints_with_it() {
 
 #[test]
 fn what_this_version_cannot_do_is_said_plainly() {
-    for key in ["aws", "hooks", "secrets"] {
+    for key in ["hooks", "secrets"] {
         assert!(
             with(&format!("{key}: {{}}"))
                 .contains(&format!("{key}: `{key}` is not supported by this version"))
@@ -184,6 +184,7 @@ fn what_this_version_cannot_do_is_said_plainly() {
     assert!(with("state: s3://bucket/prefix").contains("not supported by this version"));
     assert!(with("state: ''").contains("state: "));
     assert_eq!(with("provider: aws"), "");
+    assert!(with("aws: {spot: true}").contains("aws.spot: `spot` is not supported by this version"));
     for (key, help) in
         [("privileged: true", "use `cap_add`"), ("networks: [a]", "publish ports"), ("secrets: [a]", "")]
     {

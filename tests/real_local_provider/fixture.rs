@@ -63,6 +63,7 @@ impl Fleet {
                 name: format!("{}-{number}", self.name()),
                 group: "default".to_owned(),
                 ignition: ignition(),
+                images: self.config.services.values().map(|service| service.image.clone()).collect(),
             })
             .collect()
     }

@@ -5,7 +5,7 @@ use super::super::decode::{Complaint, Cx, Int, OneOf, Text};
 use super::super::model::{Config, Local, OnFailure, Os, ProviderKind, Roll, Ssh, Strategy};
 use super::super::value::{Span, duration};
 use super::raw::{RawFleet, RawOs, RawRoll};
-use super::{groups, health, services};
+use super::{aws, groups, health, services};
 
 /// The meaning of a `fleet.yaml`: defaults applied and everything checked against everything. It is only good when
 /// no problem is on record afterwards.
@@ -37,6 +37,7 @@ pub(crate) fn build(raw: RawFleet, cx: &mut Cx<'_>) -> Config {
         ssh: Ssh { authorized_keys: keys.into_iter().map(|key| key.0).collect() },
         state: raw.state.map_or_else(|| ".fleet".to_owned(), |state| state.0),
         local: Local { port: raw.local.and_then(|local| u16::try_from(local.port?.0).ok()).unwrap_or(8080) },
+        aws: aws::build(raw.aws.unwrap_or_default(), cx),
     }
 }
 

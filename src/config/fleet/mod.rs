@@ -1,5 +1,6 @@
 //! The whole `fleet.yaml`: how it may be written ([`RawFleet`]) and what it means (the model).
 
+mod aws;
 mod build;
 mod compose;
 mod groups;

@@ -2,6 +2,7 @@ use super::super::decode::{Complaint, Int, Named, OneOf, Text, object};
 use super::super::model::{OnFailure, ProviderKind, Strategy};
 use super::super::service::Services;
 use super::super::value::{PublicKey, Span};
+use super::aws::RawAws;
 use super::settings::{Channel, FleetName, Reboot, State, UrlPath, Version};
 
 object! {
@@ -38,11 +39,13 @@ object! {
         state: State,
         /// Settings of the local provider.
         local: RawLocal,
+        /// Settings of EC2.
+        aws: RawAws,
     }
 }
 
 fn refused(key: &str) -> Option<Complaint> {
-    matches!(key, "aws" | "hooks" | "secrets").then(|| {
+    matches!(key, "hooks" | "secrets").then(|| {
         Complaint::new(format!("`{key}` is not supported by this version"))
             .help("remove it, or use a newer version of fleet")
     })

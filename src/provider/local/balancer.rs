@@ -131,29 +131,3 @@ pub(super) async fn upload(docker: &Docker, container: &str, config: &Text, stat
     ];
     archive::upload(docker, container, FOLDER, &files).await
 }
-
-/// Stands in where no service of the fleet can be reached from outside its host.
-pub(super) struct NoBalancer;
-
-#[async_trait]
-impl LoadBalancer for NoBalancer {
-    async fn sync(&self, _: &[Host]) -> Result<()> {
-        Ok(())
-    }
-
-    async fn drain(&self, _: &str) -> Result<()> {
-        Ok(())
-    }
-
-    async fn undrain(&self, _: &str) -> Result<()> {
-        Ok(())
-    }
-
-    async fn members(&self) -> Result<BTreeMap<String, Member>> {
-        Ok(BTreeMap::new())
-    }
-
-    fn url(&self) -> Option<String> {
-        None
-    }
-}

@@ -18,6 +18,7 @@ use super::cgroup::Cgroup;
 use super::engine;
 use super::first_boot::{self, IGNITION_FAILED};
 use super::names::{self, Names, Role};
+use super::registry;
 use crate::provider::{Launch, ProviderError, Result};
 
 /// The port that SSH answers on in a host.
@@ -32,7 +33,6 @@ pub(super) struct Mould<'a> {
     pub(super) names: &'a Names,
     pub(super) image: &'a str,
     pub(super) ssh_public_key: &'a str,
-    pub(super) registry_ports: &'a [u16],
     pub(super) cgroup: Cgroup,
 }
 
@@ -97,7 +97,7 @@ impl Mould<'_> {
     fn body(&self, launch: &Launch) -> ContainerCreateBody {
         let endpoint =
             EndpointSettings { aliases: Some(vec![launch.name.clone()]), ..EndpointSettings::default() };
-        let ports: Vec<_> = self.registry_ports.iter().map(u16::to_string).collect();
+        let ports: Vec<_> = registry::ports(&launch.images).iter().map(u16::to_string).collect();
         ContainerCreateBody {
             image: Some(self.image.to_owned()),
             hostname: Some(launch.name.clone()),

@@ -13,6 +13,7 @@ use tokio::sync::OnceCell;
 
 use crate::config::model::Config;
 use crate::event::{Event, Events};
+use crate::provider::no_balancer::NoBalancer;
 use crate::provider::{Host, Launch, LoadBalancer, Provider, ProviderError, Result};
 
 mod archive;
@@ -36,7 +37,7 @@ mod runtime;
 mod server_state;
 
 use balanced::Balanced;
-use balancer::{Balancer, NoBalancer};
+use balancer::Balancer;
 use cgroup::Cgroup;
 use host::Launched;
 use names::Names;
@@ -46,7 +47,6 @@ pub struct LocalProvider {
     docker: Docker,
     names: Names,
     ssh_public_key: String,
-    registry_ports: Vec<u16>,
     port: u16,
     balanced: Option<Balanced>,
     // Asked for at the first launch only: the engine takes its time to describe itself.
@@ -64,7 +64,6 @@ impl LocalProvider {
             docker: engine::connect().await?,
             names: Names::new(&config.name),
             ssh_public_key,
-            registry_ports: registry::ports(config),
             port: config.local.port,
             balanced: Balanced::of(config),
             cgroup: OnceCell::new(),
@@ -122,7 +121,6 @@ impl Provider for LocalProvider {
             names: &self.names,
             image: &context::HOST.reference(),
             ssh_public_key: &self.ssh_public_key,
-            registry_ports: &self.registry_ports,
             cgroup: self.cgroup().await?,
         };
         let results = join_all(launches.iter().map(|launch| mould.launch(launch))).await;

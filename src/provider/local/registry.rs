@@ -5,13 +5,11 @@ use std::collections::BTreeSet;
 use bollard::Docker;
 
 use super::exec;
-use crate::config::model::Config;
 use crate::provider::{Host, ProviderError, Result};
 
-/// The ports of all registries that the fleet's images name as `localhost` or `127.0.0.1`.
-pub(super) fn ports(config: &Config) -> Vec<u16> {
-    let ports: BTreeSet<_> = config.services.values().filter_map(|service| port(&service.image)).collect();
-    ports.into_iter().collect()
+/// The ports of all registries that these images name as `localhost` or `127.0.0.1`.
+pub(super) fn ports(images: &[String]) -> BTreeSet<u16> {
+    images.iter().filter_map(|image| port(image)).collect()
 }
 
 /// The port of an image's registry, if that is on the loopback address.

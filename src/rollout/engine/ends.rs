@@ -1,0 +1,120 @@
+//! How a roll ends, in words and as a verdict. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::inventory::Observed;
+use crate::rollout::RollError;
+use crate::rollout::error::{End, Verdict};
+use crate::rollout::phase::Phase;
+
+/// How far a roll has come, seen from all runs and not from this one alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// Hosts that carry the wanted release, whoever brought it there.
+    pub(super) on_new: BTreeSet<String>,
+    /// Hosts that this run converted, in order.
+    pub(super) converted: Vec<String>,
+}
+
+impl Progress {
+    /// The verdict of a failure that left the host at hand as it was.
+    fn failed(&self, untouched: Verdict) -> Verdict {
+        if self.on_new.is_empty() { untouched } else { Verdict::Mixed }
+    }
+
+    fn others(&self) -> String {
+        if self.on_new.is_empty() {
+            return "no other host was touched".to_owned();
+        }
+        let names: Vec<&str> = self.on_new.iter().map(String::as_str).collect();
+        format!("{} run the new release, the rest were not touched", names.join(", "))
+    }
+}
+
+fn end(verdict: Verdict, summary: String, next: Option<&str>) -> End {
+    End { verdict, summary, next: next.map(str::to_owned) }
+}
+
+pub(super) fn matches(observed: &[Observed], converted: usize, took: Duration) -> End {
+    let hosts = observed.len();
+    let summary = match converted {
+        0 => format!("nothing to do: all {hosts} hosts run this release and serve"),
+        n => format!("{n} of {hosts} hosts rolled in {:.1} s; all serve", took.as_secs_f64()),
+    };
+    end(Verdict::Matches, summary, None)
+}
+
+pub(super) fn halted(out: &BTreeMap<String, String>, progress: &Progress) -> End {
+    let reasons: Vec<String> = out.iter().map(|(host, reason)| format!("{host}: {reason}")).collect();
+    let summary = format!("no host may be taken out while these are: {}", reasons.join("; "));
+    let next = "fleet status shows them, fleet up starts or replaces what is missing";
+    end(progress.failed(Verdict::Unchanged), summary, Some(next))
+}
+
+pub(super) fn unsteady(host: &str, progress: &Progress) -> End {
+    let summary = format!("{host} was healthy and then was not; the roll stops");
+    end(progress.failed(Verdict::Unchanged), summary, Some("fleet status and fleet logs show why"))
+}
+
+pub(super) fn interrupted(next_host: &str, progress: &Progress) -> End {
+    let done = match progress.converted.as_slice() {
+        [] => "no host was changed".to_owned(),
+        converted => converted.join(", ") + " done",
+    };
+    end(
+        Verdict::Interrupted,
+        format!("stopped at a safe point before {next_host}: {done}"),
+        Some("the same command again goes on from here"),
+    )
+}
+
+pub(super) fn stopped(host: &str, last: Phase, progress: &Progress, restores: bool) -> End {
+    let (verdict, what) = match last {
+        Phase::Untouched => (progress.failed(Verdict::Unchanged), "was not changed"),
+        Phase::Restored => {
+            (progress.failed(Verdict::RolledBack), "failed and serves its previous release again")
+        }
+        _ if !restores => (Verdict::Paused, "failed and waits outside the load balancer"),
+        _ => (Verdict::Mixed, "failed and is out of the load balancer"),
+    };
+    let next = match verdict {
+        Verdict::Mixed => {
+            "fleet status shows who runs what; fleet roll with a good image brings all to one release"
+        }
+        Verdict::Paused => "look at it with fleet ssh; fleet roll with a good image goes on from here",
+        _ => "mend the image, then run the same command again",
+    };
+    end(verdict, format!("{host} {what}; {}", progress.others()), Some(next))
+}
+
+/// An effect failed where no host is to blame; the hosts stay as they are.
+pub(super) fn failed(error: &RollError, touched: bool, progress: &Progress) -> End {
+    let verdict = if touched { Verdict::Mixed } else { progress.failed(Verdict::Unchanged) };
+    end(verdict, format!("{error}; {}", progress.others()), Some("the same command again goes on from here"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(on_new: &[&str]) -> Progress {
+        Progress { on_new: on_new.iter().map(|&h| h.to_owned()).collect(), converted: Vec::new() }
+    }
+
+    #[test]
+    fn what_an_earlier_run_converted_counts() {
+        let verdict = |last, on_new: &[&str]| stopped("t-2", last, &progress(on_new), true).verdict;
+        assert_eq!(verdict(Phase::Restored, &[]), Verdict::RolledBack);
+        assert_eq!(verdict(Phase::Restored, &["t-1"]), Verdict::Mixed);
+        assert_eq!(verdict(Phase::Untouched, &[]), Verdict::Unchanged);
+        assert_eq!(verdict(Phase::Untouched, &["t-1"]), Verdict::Mixed);
+        assert_eq!(verdict(Phase::LeftOut, &[]), Verdict::Mixed);
+        assert_eq!(halted(&BTreeMap::new(), &progress(&["t-1"])).verdict, Verdict::Mixed);
+    }
+
+    #[test]
+    fn a_policy_of_pause_is_a_pause() {
+        assert_eq!(stopped("t-1", Phase::LeftOut, &progress(&[]), false).verdict, Verdict::Paused);
+    }
+}
