@@ -96,7 +96,7 @@ mod tests {
                 pinned: format!("app@sha256:{number:064}"),
             };
             let images = BTreeMap::from([("web".to_owned(), choice)]);
-            let release = Release { groups: BTreeMap::new(), images, os: "current".into() };
+            let release = Release { groups: BTreeMap::new(), images, os: "current".into(), health: None };
             Recorded { number, at: at.map(|at| at.parse().unwrap()), release }
         };
         vec![recorded(1, None, "v1"), recorded(2, Some("2026-01-02T03:04:05Z"), "v2")]
