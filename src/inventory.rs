@@ -146,8 +146,8 @@ impl HostReport {
     /// # Errors
     /// The first thing that is wrong, in words.
     pub fn healthy(&self, http: Option<&HttpHealth>) -> Result<(), String> {
-        let recorded = self.record.iter().flat_map(|record| record.images.keys());
-        for name in recorded.filter(|name| !self.services.contains_key(*name)) {
+        let mut recorded = self.record.iter().flat_map(|record| record.images.keys());
+        if let Some(name) = recorded.find(|name| !self.services.contains_key(*name)) {
             return Err(format!("{name} has no unit on this host"));
         }
         for (name, service) in self.counted() {
@@ -207,7 +207,10 @@ mod tests {
         let web = ("web", service("active", None));
         assert_eq!(report(&["web"], &[left.clone(), web.clone()]).healthy(None), Ok(()));
         assert!(report(&["web", "old"], &[left.clone(), web.clone()]).healthy(None).is_err());
-        assert!(report(&["web", "new"], &[web.clone()]).healthy(None).is_err(), "a service is not there");
+        assert!(
+            report(&["web", "new"], std::slice::from_ref(&web)).healthy(None).is_err(),
+            "a service is not there"
+        );
         let unknown = HostReport { record: None, ..report(&[], &[left, web]) };
         assert!(unknown.healthy(None).is_err(), "without a record all count");
     }

@@ -260,4 +260,21 @@ mod tests {
         let read: HostRecord = serde_json::from_str(&record.to_text()).unwrap();
         assert_eq!(read, record);
     }
+
+    #[test]
+    fn a_shell_script_finds_the_release_in_the_record() {
+        let record = HostRecord::new("default", BTreeMap::new(), Manifest::of(&ignition("data:,1")));
+        let line = format!("  \"release\": \"{}\",", record.release);
+        assert_eq!(
+            record.to_text().lines().filter(|l| l.starts_with("  \"release\"")).collect::<Vec<_>>(),
+            [line]
+        );
+    }
+
+    #[test]
+    fn an_older_record_is_read() {
+        let text = r#"{"version":1,"release":"1","group":"default","images":{},"base":"","entries":{}}"#;
+        let record: HostRecord = serde_json::from_str(text).unwrap();
+        assert!(record.reads.is_empty() && record.manifest.units.is_empty());
+    }
 }

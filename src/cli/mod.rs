@@ -1,7 +1,7 @@
 //! The command line: one file a subcommand, each with its arguments and what it runs; no logic of its own.
 
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use self::output::print;
 use crate::error::{Error, INTERRUPTED, UNEXPECTED};
 use crate::report::clean::clean_lines;
+use crate::report::mode;
 
 mod butane;
 mod context;
@@ -214,7 +215,9 @@ fn tracing_to_stderr(verbose: u8) {
         _ => "debug",
     };
     let filter = tracing_subscriber::EnvFilter::new(level);
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let color = mode::colored(std::io::stderr().is_terminal(), mode::environment);
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(std::io::stderr);
     match verbose {
         0 => lines.without_time().with_target(false).init(),
         _ => lines.init(),
@@ -272,9 +275,9 @@ mod tests {
 
     #[test]
     fn a_reader_that_went_away_is_no_failure() {
-        assert_eq!(ended(Err(Error::ReaderGone)), 0);
-        assert_eq!(ended(Err(Error::Interrupted)), 130);
-        assert_eq!(ended(Ok(12)), 12);
+        assert_eq!(ended(Err(Error::ReaderGone), false), 0);
+        assert_eq!(ended(Err(Error::Interrupted), false), 130);
+        assert_eq!(ended(Ok(12), false), 12);
     }
 
     #[test]

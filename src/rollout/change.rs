@@ -113,8 +113,8 @@ pub fn change(report: &HostReport, wanted: &GroupRelease) -> Fit {
         match key.split_once(':') {
             Some(("unit", name)) => content::remove_unit(name, known, &mut change),
             Some(("file" | "link", path)) => {
-                let takes_its_place = |word: &&str| wanted_entries.contains_key(&format!("{word}:{path}"));
-                if ["file", "link", "directory"].iter().any(|word| takes_its_place(word)) {
+                let words = ["file", "link", "directory"];
+                if words.iter().any(|word| wanted_entries.contains_key(&format!("{word}:{path}"))) {
                     continue;
                 }
                 if known.overwrites.contains(path) {
