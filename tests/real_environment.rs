@@ -205,7 +205,8 @@ fn the_settings_are_there(fleet: &Fleet) {
     assert_eq!(field("CapBnd"), "0000000000000400");
     assert_eq!(field("Uid"), "1000\t1000\t1000\t1000");
     assert_eq!(inside("id -u; id -g"), "1000\n0");
-    assert_eq!(inside("pwd; hostname; ulimit -Sn; ulimit -Hn"), "/app/src\nweb.internal\n2048\n4096");
+    // The hard limit alone: runc may raise the soft one of an exec to it (opencontainers/runc issue 4195).
+    assert_eq!(inside("pwd; hostname; ulimit -Hn"), "/app/src\nweb.internal\n4096");
     assert_eq!(inside("cat /proc/sys/net/core/somaxconn; getent hosts db | cut -d' ' -f1"), "321\n10.1.2.3");
     // On cgroup v2, else on v1.
     let limit = |v2: &str, v1: &str| inside(&format!("cd /sys/fs/cgroup; cat {v2} 2>/dev/null || cat {v1}"));
