@@ -94,6 +94,27 @@ impl Ssh {
         self.sockets.join(socket.get(..16).unwrap_or(&socket))
     }
 
+    /// Runs a remote command to its end; a status of [`SSH_FAILED`] is ssh's own.
+    async fn once(&self, host: &Host, remote: &str, stdin: &[u8]) -> Result<Output> {
+        let mut command = self.remote(host, remote).await?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let mut input = child.stdin.take();
+        let write = async {
+            if let Some(mut pipe) = input.take() {
+                // A script that ends early closes its end; its status tells more than this error.
+                let _ = pipe.write_all(stdin).await;
+            }
+        };
+        let (_, output) = tokio::join!(write, child.wait_with_output());
+        let output = output?;
+        Ok(Output {
+            status: output.status.code().unwrap_or(SSH_FAILED),
+            stdout: output.stdout,
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
     async fn remote(&self, host: &Host, remote: &str) -> Result<Command> {
         if !is_open(&self.socket(host)).await {
             self.open(host).await?;
@@ -151,24 +172,18 @@ fn unreachable(host: &Host, stderr: &str) -> ProviderError {
 impl HostChannel for Ssh {
     async fn run(&self, host: &Host, script: &str, stdin: &[u8], deadline: Duration) -> Result<Output> {
         let work = async {
-            let mut command = self.remote(host, &format!("sudo bash -c {}", shell_word(script))).await?;
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            let mut child = command.spawn()?;
-            let mut input = child.stdin.take();
-            let write = async {
-                if let Some(mut pipe) = input.take() {
-                    // A script that ends early closes its end; its status tells more than this error.
-                    let _ = pipe.write_all(stdin).await;
-                }
+            let remote = format!("sudo bash -c {}", shell_word(script));
+            let first = self.once(host, &remote, stdin).await?;
+            // An ssh that ends without a word was ended from outside (a signal, a shared connection that went away).
+            // Every script of fleet may run twice, and waits for a first run that is still under way.
+            let output = match first.status == SSH_FAILED && first.stderr.trim().is_empty() {
+                true => self.once(host, &remote, stdin).await?,
+                false => first,
             };
-            let (_, output) = tokio::join!(write, child.wait_with_output());
-            let output = output?;
-            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-            let status = output.status.code().unwrap_or(SSH_FAILED);
-            if status == SSH_FAILED {
-                return Err(unreachable(host, &stderr));
+            match output.status {
+                SSH_FAILED => Err(unreachable(host, &output.stderr)),
+                _ => Ok(output),
             }
-            Ok(Output { status, stdout: output.stdout, stderr })
         };
         tokio::time::timeout(deadline, work)
             .await
