@@ -53,8 +53,9 @@ impl Engine<'_> {
     ) -> Result<Phase, RollError> {
         let host = &observed.host;
         let conversion = self.prepare(observed, wanted)?;
-        let policy = self.config.roll.on_failure == crate::config::model::OnFailure::Rollback;
-        let on_failure = OnFailure { restore: policy && !finished_before(observed, &wanted.record) };
+        // Whether there is anything to go back to is the host's to say: it knows which switch it has confirmed.
+        let on_failure =
+            OnFailure { restore: self.config.roll.on_failure == crate::config::model::OnFailure::Rollback };
         let began = Instant::now();
         let mut phase = Phase::Pull;
         while !phase.is_final() {
@@ -335,15 +336,6 @@ impl Conversion<'_> {
             _ => String::new(),
         }
     }
-}
-
-/// Whether an earlier roll brought the host to this release and finished: what it ran before that is nothing to go
-/// back to. A roll that was cut short leaves its host drained, or in the middle of a switch.
-fn finished_before(observed: &Observed, wanted: &HostRecord) -> bool {
-    let carries = |report: &HostReport| {
-        !report.switching && report.record.as_ref().is_some_and(|record| record.release == wanted.release)
-    };
-    observed.report.as_ref().is_ok_and(carries) && observed.member.is_some_and(|member| !member.drained)
 }
 
 fn last_line(text: &str) -> &str {

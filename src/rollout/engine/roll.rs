@@ -109,11 +109,9 @@ impl Engine<'_> {
             if last == Phase::Untouched && self.interrupted() {
                 return Ok(ends::interrupted(&host, progress));
             }
-            if last == Phase::Restored {
-                // An earlier run may have left the release on it.
-                progress.on_new.remove(&host);
-            }
             if last != Phase::Converted {
+                // An earlier run may have left the release on it; it is no host that has taken it.
+                progress.on_new.remove(&host);
                 let restores = self.config.roll.on_failure == OnFailure::Rollback;
                 return Ok(ends::stopped(&host, last, progress, restores));
             }
