@@ -2,11 +2,15 @@
 
 use std::fmt::Write as _;
 
+/// Whether a value is one word that means itself, to systemd and to a shell alike.
+fn is_plain(value: &str) -> bool {
+    !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "_./:=@,+-".contains(c))
+}
+
 /// Quotes a value as one argument of a systemd `Exec` line: no specifier (`%`), variable (`$`), escape or quote in
 /// it is interpreted (systemd.service(5), "Command lines"; systemd.unit(5), "Specifiers").
 pub fn systemd_argument(value: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:=@,+-".contains(c);
-    if !value.is_empty() && value.chars().all(plain) {
+    if is_plain(value) {
         return value.to_owned();
     }
     let mut quoted = String::with_capacity(value.len() + 2);
@@ -64,8 +68,7 @@ pub fn yaml_string(value: &str) -> String {
 
 /// One word for a POSIX shell.
 pub fn shell_word(value: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:=@,+-".contains(c);
-    if !value.is_empty() && value.chars().all(plain) {
+    if is_plain(value) {
         return value.to_owned();
     }
     format!("'{}'", value.replace('\'', "'\\''"))
