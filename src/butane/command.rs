@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::filesource::FileSource;
-use super::{Options, Report, to_canonical_json, transpile};
+use super::{Diagnostic, Options, Stage, to_canonical_json, transpile};
 
 /// What is asked of the command.
 #[derive(Clone, Copy)]
@@ -15,7 +15,7 @@ pub struct Request<'a> {
     pub source: &'a [u8],
     /// `-d`, `--files-dir`.
     pub files_dir: Option<&'a dyn FileSource>,
-    /// `-s`, `--strict`: warnings are fatal.
+    /// `-s`, `--strict`: warnings are fatal, and so is what would go wrong at boot.
     pub strict: bool,
     /// `-c`, `--check`: no output.
     pub check: bool,
@@ -29,10 +29,11 @@ pub struct Response {
     /// The Ignition config with a line end, where there is one to give out.
     pub output: Option<String>,
     /// The findings as data.
-    pub report: Report,
+    pub diagnostics: Vec<Diagnostic>,
     /// What goes to the standard error output.
     pub messages: String,
-    /// 0 where the config is good; 1 where it has errors, or warnings that are fatal.
+    /// 0 where the config is good; 1 where it has errors, or warnings that are fatal. As with the reference what would go
+    /// wrong at boot does not count, unless it is to be strict.
     pub exit_code: u8,
 }
 
@@ -40,14 +41,18 @@ pub struct Response {
 #[must_use]
 pub fn run_butane(request: &Request<'_>) -> Response {
     let Some(source) = source_text(request.source) else {
-        let messages = format!("{}: error: the input is neither UTF-8 nor UTF-16 text\n", request.file);
-        return Response { output: None, report: Report::default(), messages, exit_code: 1 };
+        let diagnostic = Diagnostic::of_input("the input is neither UTF-8 nor UTF-16 text");
+        let messages = format!("{}: error: {}\n", request.file, diagnostic.message);
+        return Response { output: None, diagnostics: vec![diagnostic], messages, exit_code: 1 };
     };
     let outcome = transpile(&source, &Options { files_dir: request.files_dir });
     let mut messages = outcome.report.render(request.file, &source);
+    messages += &outcome.boot.render_at_boot(request.file, &source);
+    let mut diagnostics = outcome.report.diagnostics(Stage::Transpile, &source);
+    diagnostics.append(&mut outcome.boot.diagnostics(Stage::Boot, &source));
     let fatal = match &outcome.ignition {
         None => Some("the config cannot be translated"),
-        Some(_) if request.strict && !outcome.report.entries.is_empty() => {
+        Some(_) if request.strict && !diagnostics.is_empty() => {
             Some("the config produced warnings and --strict was given")
         }
         Some(_) => None,
@@ -55,11 +60,11 @@ pub fn run_butane(request: &Request<'_>) -> Response {
     if let Some(fatal) = fatal {
         messages.push_str(fatal);
         messages.push('\n');
-        return Response { output: None, report: outcome.report, messages, exit_code: 1 };
+        return Response { output: None, diagnostics, messages, exit_code: 1 };
     }
     let wanted = outcome.ignition.filter(|_| !request.check);
     let output = wanted.map(|ignition| to_canonical_json(&ignition, request.pretty) + "\n");
-    Response { output, report: outcome.report, messages, exit_code: 0 }
+    Response { output, diagnostics, messages, exit_code: 0 }
 }
 
 /// The text of an input: UTF-8, or UTF-16 where a byte order mark says so, as libyaml reads both.
@@ -122,6 +127,23 @@ mod tests {
             let wide: Vec<u8> = std::iter::once(mark).chain(GOOD.encode_utf16()).flat_map(bytes).collect();
             assert_eq!(run_butane(&request(&wide)).exit_code, 0);
         }
-        assert_eq!(run_butane(&request(b"variant: \xff")).exit_code, 1);
+        let refused = run_butane(&request(b"variant: \xff"));
+        assert_eq!(refused.exit_code, 1);
+        let line = r#"{"severity":"error","stage":"transpile","path":"$","line":null,"column":null,"message":"the input is neither UTF-8 nor UTF-16 text","snippet":[]}"#;
+        assert_eq!(refused.diagnostics[0].to_json_line(), format!("{line}\n"));
+    }
+
+    #[test]
+    fn what_fails_at_boot_is_told_and_fatal_only_when_strict() {
+        let source = format!("{GOOD}storage:\n  files:\n    - path: /usr/x\n");
+        let response = run_butane(&request(source.as_bytes()));
+        let message = "a.bu:5:13: error at boot: $.storage.files.0.path: /usr is read-only on Flatcar; /opt and /etc are \
+                       not\n 5 |     - path: /usr/x\n   |             ^\n";
+        assert_eq!((response.messages.as_str(), response.exit_code), (message, 0));
+        assert!(response.output.is_some());
+        let line = r#"{"severity":"error","stage":"boot","path":"$.storage.files.0.path","line":5,"column":13,"message":"/usr is read-only on Flatcar; /opt and /etc are not","snippet":[" 5 |     - path: /usr/x","   |             ^"]}"#;
+        assert_eq!(response.diagnostics[0].to_json_line(), format!("{line}\n"));
+        let strict = run_butane(&Request { strict: true, ..request(source.as_bytes()) });
+        assert_eq!((strict.output, strict.exit_code), (None, 1));
     }
 }

@@ -7,11 +7,13 @@
 //! 3. [`source`]: what Butane itself demands of its sugar;
 //! 4. [`desugar`]: local files, trees, mount units and the like become plain Ignition, and [`origin`] remembers where
 //!    each piece came from;
-//! 5. [`ignition`]: Ignition's own rules on the result, told in places of the source.
+//! 5. [`ignition`]: Ignition's own rules on the result, told in places of the source;
+//! 6. [`boot`]: what the reference takes and a host does not, in a report of its own.
 //!
 //! One tree of values ([`value`]) serves both languages, because Ignition's configs and Butane's differ in the names
 //! of keys and in the sugar only; the tables name both.
 
+mod boot;
 mod command;
 mod decode;
 mod desugar;
@@ -21,10 +23,13 @@ mod filter;
 mod go_url;
 mod header;
 mod ignition;
+mod include;
 mod json;
+mod merge;
 mod origin;
 mod path;
 mod place;
+mod places;
 mod report;
 mod schema;
 mod source;
@@ -35,7 +40,9 @@ mod value;
 
 pub use command::{Request, Response, run_butane};
 pub use filesource::{DirectorySource, FileError, FileSource, TreeEntry, TreeNode};
+pub use include::{IncludeError, Reason as IncludeReason, Source, with_included};
 pub use json::to_canonical_json;
-pub use report::{Entry, Report, Severity};
+pub use merge::{Conflict, Merged, Part, Spot, merge};
+pub use report::{Diagnostic, Entry, Report, Severity, Stage};
 pub use spec::Spec;
 pub use transpile::{Options, Outcome, transpile};

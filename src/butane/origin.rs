@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::path::Path;
 use super::report::{Finding, Findings};
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Origins {
     exact: HashMap<Path, Path>,
     /// Things that come from one place with all that is in them.

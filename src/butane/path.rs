@@ -43,6 +43,14 @@ impl Path {
         self.0.strip_prefix(prefix.0.as_slice())
     }
 
+    /// The key that it ends with.
+    pub(super) fn last_key(&self) -> Option<&str> {
+        match self.0.last()? {
+            Seg::Key(key) => Some(key),
+            Seg::Index(_) => None,
+        }
+    }
+
     pub(super) fn extend(&self, rest: &[Seg]) -> Self {
         Self(self.0.iter().chain(rest).cloned().collect())
     }

@@ -11,6 +11,8 @@ mod tree;
 mod unit;
 mod user;
 
+pub(super) use mount::escape_path;
+
 use super::filesource::FileSource;
 use super::origin::Origins;
 use super::path::Path;
@@ -31,10 +33,16 @@ struct Context<'a> {
     files: Option<&'a dyn FileSource>,
     origins: Origins,
     findings: Findings,
+    zipper: data_url::Zipper,
 }
 
 pub(super) fn desugar(mut config: Obj, spec: Spec, files: Option<&dyn FileSource>) -> Desugared {
-    let mut context = Context { files, origins: Origins::default(), findings: Findings::default() };
+    let mut context = Context {
+        files,
+        origins: Origins::default(),
+        findings: Findings::default(),
+        zipper: data_url::Zipper::default(),
+    };
     if let Some(ignition) = config.obj_mut("ignition") {
         ignition.set_text("version", spec.ignition_version());
     }

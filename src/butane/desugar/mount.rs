@@ -154,7 +154,7 @@ fn mount_unit(filesystem: &Obj, remote: bool) -> Obj {
 }
 
 /// A path as `systemd-escape --path` has it in unit names.
-fn escape_path(path: &str) -> String {
+pub(in super::super) fn escape_path(path: &str) -> String {
     let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
     if parts.is_empty() {
         return "-".to_owned();

@@ -79,12 +79,12 @@ impl<'a> Nodes<'a> {
     }
 
     /// Gives a file its contents.
-    pub(super) fn fill(&mut self, index: usize, content: &[u8], from: &Path, context: &mut Context<'_>) {
+    pub(super) fn fill(&mut self, index: usize, content: Vec<u8>, from: &Path, context: &mut Context<'_>) {
         let Some(contents) = self.get(List::Files, index).and_then(|file| file.obj_mut("contents")) else {
             return;
         };
         let may_compress = contents.some_text("compression").is_none();
-        let encoded = encode(content, may_compress);
+        let encoded = encode(content, may_compress, &mut context.zipper);
         contents.set_text("source", encoded.url);
         let place = place(List::Files, index).join("contents");
         context.origins.add(from.clone(), place.join("source"));

@@ -67,7 +67,7 @@ fn fill(quadlet: &Obj, index: usize, from: &Path, nodes: &mut Nodes<'_>, context
         (None, None) => ("contents", Some(Vec::new())),
     };
     if let Some(content) = content {
-        nodes.fill(index, &content, &from.join(key), context);
+        nodes.fill(index, content, &from.join(key), context);
     }
 }
 

@@ -16,8 +16,7 @@ pub(super) fn desugar(resource: &mut Obj, place: &Place, context: &mut Context<'
             _ => text.into_bytes(),
         };
         let may_compress = resource.some_text("compression").is_none();
-        let encoded = encode(&content, may_compress);
-        drop(content);
+        let encoded = encode(content, may_compress, &mut context.zipper);
         resource.set_text("source", encoded.url);
         context.origins.add(from.clone(), place.ignition.join("source"));
         if may_compress {

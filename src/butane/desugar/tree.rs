@@ -50,7 +50,7 @@ fn add(
                 return Err(NODE_EXISTS.to_owned());
             }
             let has_mode = file.int("mode").is_some();
-            nodes.fill(index, &content, from, context);
+            nodes.fill(index, content, from, context);
             if !has_mode {
                 let mode = tree.int("file_mode").unwrap_or(if executable { 0o755 } else { 0o644 });
                 nodes.set(List::Files, index, "mode", Value::Int(mode));

@@ -24,6 +24,7 @@ use super::value::Obj;
 
 pub(super) use duplicates::duplicates;
 pub(super) use syntax::clean;
+pub(super) use url::data_of_url;
 
 /// Checks a config that has been desugared.
 pub(super) fn check(config: &Obj, spec: Spec) -> Findings {

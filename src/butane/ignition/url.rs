@@ -1,3 +1,5 @@
+use base64::Engine as _;
+
 use super::super::go_url;
 use super::super::spec::Spec;
 
@@ -52,6 +54,31 @@ fn check_data(url: &str) -> Result<(), &'static str> {
     let rest = url.strip_prefix("data:").ok_or("it must begin with data:")?;
     let (rest, base64) = skip_media_type(rest)?;
     if base64 { check_base64(rest) } else { check_escaped(rest) }
+}
+
+/// The bytes of a data URL; `None` where it is none, or one that [`check_url`] refuses.
+pub(in super::super) fn data_of_url(url: &str) -> Option<Vec<u8>> {
+    let (data, base64) = skip_media_type(url.strip_prefix("data:")?).ok()?;
+    if base64 {
+        return base64::engine::general_purpose::STANDARD.decode(data).ok();
+    }
+    let mut bytes = Vec::with_capacity(data.len());
+    let mut rest = data.as_bytes();
+    loop {
+        rest = match rest {
+            [] => return Some(bytes),
+            [b'%', high, low, rest @ ..] => {
+                let digit =
+                    |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                bytes.push((digit(*high)? << 4) | digit(*low)?);
+                rest
+            }
+            [byte, rest @ ..] => {
+                bytes.push(*byte);
+                rest
+            }
+        };
+    }
 }
 
 /// What follows the comma, and whether it is base64.
@@ -173,6 +200,13 @@ mod tests {
             assert_eq!(check_url(arn, Spec::V3_4), Err(UrlError::S3Arn), "{arn}");
         }
         assert_eq!(check_url("arn:aws:s3:::b/k?versionId=", Spec::V3_4), Err(UrlError::S3Version));
+    }
+
+    #[test]
+    fn data_is_decoded() {
+        assert_eq!(data_of_url("data:,a%20b%ff").as_deref(), Some(b"a b\xff".as_slice()));
+        assert_eq!(data_of_url("data:text/plain;base64,aGk=").as_deref(), Some(b"hi".as_slice()));
+        assert_eq!(data_of_url("http://x"), None);
     }
 
     #[test]

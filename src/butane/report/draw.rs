@@ -1,26 +1,36 @@
 use std::fmt::Write as _;
 
-use super::{Entry, Report};
+use super::{Entry, Stage};
 
 /// The widest part of a source line that is drawn; long values are cut around the caret.
 const WIDTH: usize = 120;
 
-pub(super) fn draw(report: &Report, file: &str, source: &str) -> String {
-    let lines: Vec<&str> = source.trim_start_matches('\u{feff}').lines().collect();
+pub(super) fn lines_of(source: &str) -> Vec<&str> {
+    source.trim_start_matches('\u{feff}').lines().collect()
+}
+
+pub(super) fn draw(entries: &[Entry], stage: Stage, file: &str, source: &str) -> String {
+    let lines = lines_of(source);
     let mut out = String::new();
-    for entry in &report.entries {
-        draw_entry(&mut out, entry, file, &lines);
+    for entry in entries {
+        let Entry { severity, path, pos, message } = entry;
+        let place = pos.map_or_else(|| file.to_owned(), |pos| format!("{file}:{pos}"));
+        let at = if stage == Stage::Boot { " at boot" } else { "" };
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{place}: {severity}{at}: {path}: {message}");
+        for line in snippet(entry, &lines) {
+            let _ = writeln!(out, "{line}");
+        }
     }
     out
 }
 
-fn draw_entry(out: &mut String, Entry { severity, path, pos, message }: &Entry, file: &str, lines: &[&str]) {
-    // Writing to a String cannot fail.
-    let place = pos.map_or_else(|| file.to_owned(), |pos| format!("{file}:{pos}"));
-    let _ = writeln!(out, "{place}: {severity}: {path}: {message}");
-    let Some(pos) = pos else { return };
+/// The line of the source that an entry points at, and a caret beneath the column.
+pub(super) fn snippet(entry: &Entry, lines: &[&str]) -> Vec<String> {
     let index = |n: u32| usize::try_from(n.saturating_sub(1)).unwrap_or(usize::MAX);
-    let Some(line) = lines.get(index(pos.line)) else { return };
+    let Some((pos, line)) = entry.pos.and_then(|pos| Some((pos, lines.get(index(pos.line))?))) else {
+        return Vec::new();
+    };
     let column = index(pos.column);
     let start = column.saturating_sub(WIDTH / 2);
     let shown: String =
@@ -28,5 +38,5 @@ fn draw_entry(out: &mut String, Entry { severity, path, pos, message }: &Entry, 
     let gutter = pos.line.to_string();
     let blank = " ".repeat(gutter.len());
     let caret = " ".repeat((column - start).min(WIDTH));
-    let _ = writeln!(out, " {gutter} | {}\n {blank} | {caret}^", shown.trim_end());
+    vec![format!(" {gutter} | {}", shown.trim_end()), format!(" {blank} | {caret}^")]
 }

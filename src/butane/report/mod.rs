@@ -1,5 +1,6 @@
 //! What there is to say about a config, in the order of Butane's own report.
 
+mod diagnostic;
 mod draw;
 
 use std::fmt;
@@ -7,6 +8,8 @@ use std::fmt;
 use crate::yaml::Pos;
 
 use super::path::Path;
+
+pub use diagnostic::{Diagnostic, Stage};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -58,7 +61,29 @@ impl Report {
     /// the source with a caret beneath the column.
     #[must_use]
     pub fn render(&self, file: &str, source: &str) -> String {
-        draw::draw(self, file, source)
+        draw::draw(&self.entries, Stage::Transpile, file, source)
+    }
+
+    /// The same for what would go wrong at boot, with `error at boot` and `warning at boot`.
+    #[must_use]
+    pub fn render_at_boot(&self, file: &str, source: &str) -> String {
+        draw::draw(&self.entries, Stage::Boot, file, source)
+    }
+
+    /// The report for machines.
+    #[must_use]
+    pub fn diagnostics(&self, stage: Stage, source: &str) -> Vec<Diagnostic> {
+        let lines = draw::lines_of(source);
+        let diagnostic = |entry: &Entry| Diagnostic {
+            severity: entry.severity,
+            stage,
+            path: entry.path.clone(),
+            line: entry.pos.map(|pos| pos.line),
+            column: entry.pos.map(|pos| pos.column),
+            message: entry.message.clone(),
+            snippet: draw::snippet(entry, &lines),
+        };
+        self.entries.iter().map(diagnostic).collect()
     }
 }
 

@@ -54,6 +54,13 @@ pub(super) struct Struct {
     pub fields: &'static [Field],
 }
 
+impl Struct {
+    /// What Butane calls a key of Ignition's.
+    pub(super) fn butane_name(&self, ignition: &'static str) -> &'static str {
+        self.fields.iter().find(|field| field.ignition == ignition).map_or(ignition, |field| field.butane)
+    }
+}
+
 /// The type of a value.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
