@@ -5,18 +5,27 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::butane::{self, FileSource};
-use crate::config::model::{Config, MountSource, Restart, Service};
+use crate::butane::{Conflict, FileSource, IncludeError, Report, Spot};
+use crate::config::model::{Config, MountSource, Os, ProviderKind, Restart, Service};
+use crate::config::show_duration;
 use crate::release::{GroupRelease, HostRecord, Manifest};
 
+pub(crate) mod ecr;
 mod environment;
 pub mod escape;
-mod merge;
+mod fragments;
 mod options;
+mod problems;
+mod secrets;
+mod template_limits;
+mod template_places;
 pub mod templates;
+mod version;
 
-pub use merge::Conflict;
+pub use crate::butane::Source as Fragment;
+pub(crate) use fragments::several;
 use templates::Templates;
+pub use version::Unreadable;
 
 /// Prefix of the units that fleet writes for services, so that they never meet a unit of the system.
 pub const UNIT_PREFIX: &str = "fleet-";
@@ -30,15 +39,6 @@ const START_LIMIT_SECONDS: &str = "600";
 const START_LIMIT_BURST: u32 = 300;
 /// Added to the stop timeout, so that Docker's own kill comes before systemd's.
 const STOP_MARGIN_SECONDS: u64 = 5;
-
-/// A file of the user's own Butane.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fragment {
-    /// The path as `fleet.yaml` names it.
-    pub name: String,
-    /// Its text.
-    pub text: String,
-}
 
 /// Everything that a group's Ignition is made of.
 #[derive(Clone, Copy)]
@@ -73,16 +73,30 @@ pub enum RenderError {
         message: String,
     },
     /// Butane that a template or the user wrote is wrong.
-    #[error("{file}:\n{report}")]
+    #[error("{file}:\n{drawn}")]
     Butane {
         /// Path of the template or file.
         file: String,
         /// Every problem with its place.
-        report: String,
+        report: Report,
+        /// The same for people.
+        drawn: String,
     },
-    /// Two sources say different things of one path, unit or user.
+    /// A source asks for an Ignition specification that the hosts do not read.
     #[error(transparent)]
-    Conflict(#[from] Conflict),
+    Version(#[from] Box<Unreadable>),
+    /// Two files do not go together.
+    #[error(transparent)]
+    Conflict(#[from] Box<Conflict>),
+    /// A file writes what only fleet may write.
+    #[error("{0}: {RELEASE_FILE} is fleet's own: it says what a host runs")]
+    Reserved(Spot),
+    /// A file cannot be included.
+    #[error(transparent)]
+    Include(#[from] IncludeError),
+    /// All that is wrong.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Several(Vec<RenderError>),
     /// An environment value cannot reach its container.
     #[error(
         "services.{service}.environment.{name}: a value of several lines (or over 60 kB) travels by a shell, and \
@@ -110,6 +124,21 @@ fn place(line: Option<usize>, column: Option<usize>) -> String {
 /// # Errors
 /// Every [`RenderError`]; nothing is rendered in part.
 pub fn render_group(input: &Input<'_>) -> Result<GroupRelease, RenderError> {
+    render(input, &mut Vec::new())
+}
+
+/// What is doubtful in the Butane of a group, drawn at its place: what the transpiler warns of, and what is likely to
+/// go wrong at boot.
+///
+/// # Errors
+/// As [`render_group`].
+pub fn warnings(input: &Input<'_>) -> Result<Vec<String>, RenderError> {
+    let mut warnings = Vec::new();
+    render(input, &mut warnings)?;
+    Ok(warnings)
+}
+
+fn render(input: &Input<'_>, warnings: &mut Vec<String>) -> Result<GroupRelease, RenderError> {
     let group = input
         .config
         .groups
@@ -128,28 +157,28 @@ pub fn render_group(input: &Input<'_>) -> Result<GroupRelease, RenderError> {
 
     let mut files = Vec::new();
     let mut units = Vec::new();
+    let has_secrets = services.iter().any(|(_, service)| !service.secrets.is_empty());
+    // Hosts of the local provider have no role to log in with.
+    let logs_in = input.config.provider == ProviderKind::Aws && !ecr::registries(&images).is_empty();
+    for (needed, name) in [
+        (has_secrets || logs_in, templates::AWS_SCRIPT),
+        (has_secrets, templates::SECRETS_SCRIPT),
+        (logs_in, templates::ECR_SCRIPT),
+    ] {
+        files.extend(needed.then(|| script(input.templates, name)));
+    }
+    if logs_in {
+        units.push(ecr::unit(input.templates, &input.config.name, &images)?);
+    }
     for (name, service) in services {
         units.push(service_unit(input, name, service, &mut files)?);
     }
-    let text = input.templates.render(templates::HOST_BUTANE, &host_data(input, &files, &units))?;
-    let mut ignition = transpile(templates::HOST_BUTANE, &text, None)?;
-    for fragment in input.fragments {
-        let more = transpile(&fragment.name, &fragment.text, input.files)?;
-        merge::merge(&mut ignition, templates::HOST_BUTANE, &more, &fragment.name)?;
-    }
+    let data = host_data(input, &files, &units);
+    let text = input.templates.render(templates::HOST_BUTANE, &data)?;
+    let mut ignition = fragments::merged(input, text, &data, warnings)?;
     let record = HostRecord { reads, ..HostRecord::new(input.group, images, Manifest::of(&ignition)) };
     record.write_into(&mut ignition);
     Ok(GroupRelease { record, ignition })
-}
-
-/// Reads a configuration back through the types of the Ignition specification.
-///
-/// # Errors
-/// What the specification does not allow.
-pub fn check(ignition: &Value) -> Result<(), String> {
-    ignition_config::Config::parse_slice(butane::to_canonical_json(ignition, false).as_bytes())
-        .map(drop)
-        .map_err(|e| e.to_string())
 }
 
 /// The name of the unit that runs a service.
@@ -164,6 +193,12 @@ fn binds(service: &Service) -> Vec<String> {
         MountSource::Volume(_) => None,
     });
     sources.collect()
+}
+
+/// A script of the templates as a file of the host.
+fn script(templates: &Templates, name: &str) -> Value {
+    let file = name.trim_start_matches("units/").trim_end_matches(".sh");
+    json!({"path": format!("/opt/fleet/bin/{file}"), "mode": "0755", "contents": templates.text(name)})
 }
 
 fn image_of(input: &Input<'_>, name: &str, service: &Service) -> String {
@@ -190,6 +225,12 @@ fn service_unit(
         options.extend(environment.exported.iter().map(|variable| vec![format!("--env={variable}")]));
         format!(". {} && exec \"$@\"", escape::shell_word(&path))
     });
+    if !service.secrets.is_empty() {
+        let contents = secrets::list(input.config, service);
+        files.push(json!({"path": format!("{folder}/secrets"), "mode": "0600", "contents": contents}));
+    }
+    let pull_seconds = input.config.roll.pull_deadline.as_secs().max(1);
+    let fetch_seconds = if service.secrets.is_empty() { 0 } else { secrets::SECONDS };
     let stop_seconds = service.stop_grace_period.as_millis().div_ceil(1000) as u64;
     // systemd knows no number of retries, but starts within a time; all time makes it the same.
     let (start_limit_seconds, start_limit_burst) = match service.restart_limit {
@@ -218,7 +259,9 @@ fn service_unit(
             "start_limit_burst": start_limit_burst,
             "stop_seconds": stop_seconds,
             "stop_timeout_seconds": stop_seconds + STOP_MARGIN_SECONDS,
-            "pull_seconds": input.config.roll.pull_deadline.as_secs().max(1),
+            "pull_seconds": pull_seconds,
+            "start_seconds": pull_seconds + fetch_seconds,
+            "secrets": !service.secrets.is_empty(),
             "service": service,
         }),
     )?;
@@ -231,7 +274,7 @@ fn host_data(input: &Input<'_>, files: &[Value], units: &[Value]) -> Value {
         "fleet": config.name,
         "group": input.group,
         "authorized_keys": config.ssh.authorized_keys,
-        "update_conf": format!("GROUP={}\nREBOOT_STRATEGY={}\n", config.os.channel, config.os.reboot),
+        "update_conf": update_conf(&config.os),
         // Nobody else may reboot a host that fleet takes out of the load balancer first.
         "mask_locksmith": config.os.reboot == "off",
         "fleet_pull": input.templates.text(templates::PULL_SCRIPT),
@@ -240,10 +283,14 @@ fn host_data(input: &Input<'_>, files: &[Value], units: &[Value]) -> Value {
     })
 }
 
-fn transpile(file: &str, text: &str, files: Option<&dyn FileSource>) -> Result<Value, RenderError> {
-    let outcome = butane::transpile(text, &butane::Options { files_dir: files });
-    outcome.ignition.ok_or_else(|| RenderError::Butane {
-        file: file.to_owned(),
-        report: outcome.report.render(file, text),
-    })
+/// Settings of update_engine and locksmith, in the form of systemd's EnvironmentFile=.
+fn update_conf(os: &Os) -> String {
+    let window = os.window.as_ref().map_or_else(String::new, |window| {
+        let length = show_duration(window.length);
+        format!(
+            "LOCKSMITHD_REBOOT_WINDOW_START=\"{}\"\nLOCKSMITHD_REBOOT_WINDOW_LENGTH={length}\n",
+            window.start
+        )
+    });
+    format!("GROUP={}\nREBOOT_STRATEGY={}\n{window}", os.channel, os.reboot)
 }

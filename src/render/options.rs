@@ -1,5 +1,6 @@
 //! A service's settings as options of `docker run`, one option with its value to a line of the unit.
 
+use super::secrets;
 use crate::config::model::{HealthTest, Healthcheck, Mount, MountSource, Port, Protocol, Service};
 
 /// The options of `docker run` for a service, grouped so that a reader sees one setting a line.
@@ -23,6 +24,7 @@ pub(super) fn docker_options(name: &str, service: &Service) -> Vec<Vec<String>> 
     options.maybe("--stop-signal", service.stop_signal.as_deref());
     service.ports.iter().for_each(|p| options.pair("--publish", &publish(p)));
     service.volumes.iter().for_each(|m| options.pair("--mount", &mount(m)));
+    service.secrets.iter().for_each(|s| options.pair("--mount", &secrets::mount(name, s)));
     service.tmpfs.iter().for_each(|t| options.pair("--tmpfs", t));
     for (key, value) in &service.labels {
         options.pair("--label", &format!("{key}={value}"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason};
 
-use super::{RenderError, escape};
+use super::{RenderError, escape, template_limits};
 
 /// The unit of a service.
 pub const SERVICE_UNIT: &str = "units/service.service.hbs";
@@ -13,10 +13,23 @@ pub const HOST_BUTANE: &str = "butane/host.bu.hbs";
 /// The script that pulls an image, no template but replaceable like one.
 pub const PULL_SCRIPT: &str = "units/fleet-pull.sh";
 
-const BUILT_IN: [(&str, &str); 3] = [
+/// The script that fetches the secrets of a service.
+pub const SECRETS_SCRIPT: &str = "units/fleet-secrets.sh";
+/// The script that logs in to registries of ECR.
+pub const ECR_SCRIPT: &str = "units/fleet-ecr-login.sh";
+/// What both need to speak with AWS.
+pub const AWS_SCRIPT: &str = "units/fleet-aws.sh";
+/// The unit that logs in to registries of ECR.
+pub const ECR_UNIT: &str = "units/fleet-ecr-login.service.hbs";
+
+const BUILT_IN: [(&str, &str); 7] = [
     (SERVICE_UNIT, include_str!("../../units/service.service.hbs")),
     (HOST_BUTANE, include_str!("../../butane/host.bu.hbs")),
     (PULL_SCRIPT, include_str!("../../units/fleet-pull.sh")),
+    (SECRETS_SCRIPT, include_str!("../../units/fleet-secrets.sh")),
+    (ECR_SCRIPT, include_str!("../../units/fleet-ecr-login.sh")),
+    (AWS_SCRIPT, include_str!("../../units/fleet-aws.sh")),
+    (ECR_UNIT, include_str!("../../units/fleet-ecr-login.service.hbs")),
 ];
 
 /// Template texts by path, relative to the folder of `fleet.yaml`.
@@ -52,6 +65,12 @@ impl Templates {
     /// # Errors
     /// When the template does not parse, or names what is not there; with its line and column.
     pub fn render(&self, name: &str, data: &serde_json::Value) -> Result<String, RenderError> {
+        template_limits::check(self.text(name)).map_err(|refused| RenderError::Template {
+            file: name.to_owned(),
+            line: usize::try_from(refused.pos.line).ok(),
+            column: usize::try_from(refused.pos.column).ok(),
+            message: refused.message,
+        })?;
         let mut engine = Handlebars::new();
         engine.set_strict_mode(true);
         engine.register_escape_fn(handlebars::no_escape);
