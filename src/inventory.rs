@@ -10,9 +10,11 @@ use crate::config::model::HttpHealth;
 use crate::provider::{Host, Member, ProviderError};
 use crate::release::HostRecord;
 
+mod os;
 mod parse;
 mod probe;
 
+pub use os::{OsReport, UpdateState, look_at_os, parse_os_report};
 pub use parse::parse_report;
 pub use probe::ChannelProbe;
 

@@ -10,18 +10,32 @@
     reason = "tests may panic, print what they measured, and wait on the real clock for a real server"
 )]
 
+#[path = "moto/balancer.rs"]
+mod balancer;
+#[path = "moto/boundaries.rs"]
+mod boundaries;
+#[path = "moto/capacity.rs"]
+mod capacity;
 #[path = "moto/cloud.rs"]
 mod cloud;
 #[path = "moto/commands.rs"]
 mod commands;
 #[path = "moto/interruptions.rs"]
 mod interruptions;
+#[path = "moto/lock.rs"]
+mod lock;
+#[path = "moto/preflight.rs"]
+mod preflight;
 #[path = "moto/proxy.rs"]
 mod proxy;
 #[path = "moto/refusals.rs"]
 mod refusals;
 #[path = "moto/server.rs"]
 mod server;
+#[path = "moto/stand_ins.rs"]
+mod stand_ins;
+#[path = "moto/state.rs"]
+mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -124,10 +138,10 @@ async fn only_instances_of_this_fleet_are_listed_and_removed() {
     asked.extend(strangers.iter().map(|id| Host { id: id.clone(), ..hosts[0].clone() }));
     fleet.terminate(&asked[1..]).await.unwrap();
     assert_eq!(names(&fleet.list().await.unwrap()), [lost.as_str(), "tasks-1"]);
-    let error = fleet.teardown().await.unwrap_err().to_string();
+    let error = fleet.teardown(&Heard::default()).await.unwrap_err().to_string();
     assert!(error.contains("still has hosts") && error.contains("tasks-1"), "{error}");
     fleet.terminate(&listed).await.unwrap();
-    fleet.teardown().await.unwrap();
+    fleet.teardown(&Heard::default()).await.unwrap();
     let left: Vec<String> =
         cloud.instances().await.iter().map(|i| i.instance_id().unwrap().to_owned()).collect();
     assert_eq!(left.iter().collect::<BTreeSet<_>>(), strangers.iter().collect());
@@ -154,7 +168,7 @@ async fn hosts_go_elsewhere_when_a_zone_is_full() {
     let cloud = Cloud::new().await;
     let fleet = cloud.run(&cloud.config("tasks", &[]));
     let heard = Heard::default();
-    cloud.proxy.faults().full = Some(cloud.subnets[0].clone());
+    cloud.proxy.faults().full = vec![cloud.subnets[0].clone()];
     let hosts = fleet.launch(&launches("tasks", 1..=5, IGNITION), &heard).await.unwrap();
     assert_eq!(names(&hosts), ["tasks-1", "tasks-2", "tasks-3", "tasks-4", "tasks-5"]);
     assert_eq!(cloud.proxy.count("RunInstances"), 3);

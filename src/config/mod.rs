@@ -16,12 +16,15 @@ mod value;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use decode::nearest;
 pub use files::{Disk, Files};
 pub use init::{find_compose, fleet_name, init_text};
 pub use model::Config;
 pub use places::Places;
 pub use problem::{Drawn, Problem, Problems};
 pub use schema::schema;
+pub(crate) use service::env_file_value;
+pub(crate) use value::duration::show as show_duration;
 
 use decode::{Cx, Source};
 use fleet::RawFleet;
@@ -65,6 +68,14 @@ pub enum ConfigError {
 /// # Errors
 /// The file is missing or unreadable, or has problems: all of them, each with its place.
 pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
+    load_for(path, None)
+}
+
+/// The same for a provider that takes the place of the one in the file: what is needed depends on it.
+///
+/// # Errors
+/// As for [`load`].
+pub fn load_for(path: &Path, provider: Option<model::ProviderKind>) -> Result<Loaded, ConfigError> {
     let root = match path.parent() {
         Some(parent) if parent != Path::new("") => parent.to_path_buf(),
         _ => PathBuf::from("."),
@@ -75,7 +86,7 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
         io::ErrorKind::NotFound => ConfigError::Missing(path.to_path_buf()),
         _ => ConfigError::Read { path: path.to_path_buf(), source },
     })?;
-    let (config, warnings, places) = parse(&text, &path.display().to_string(), &files)?;
+    let (config, warnings, places) = parse_for(&text, &path.display().to_string(), &files, provider)?;
     Ok(Loaded { config, warnings, places, root, file: path.to_path_buf() })
 }
 
@@ -84,9 +95,18 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
 /// # Errors
 /// Every problem in it and in those files, in their order.
 pub fn parse(text: &str, file: &str, files: &dyn Files) -> Result<(Config, Vec<Problem>, Places), Problems> {
+    parse_for(text, file, files, None)
+}
+
+fn parse_for(
+    text: &str,
+    file: &str,
+    files: &dyn Files,
+    provider: Option<model::ProviderKind>,
+) -> Result<(Config, Vec<Problem>, Places), Problems> {
     let source = Source { name: file.to_owned(), folder: PathBuf::new() };
     let mut cx = Cx::new(source.clone(), files);
-    let config = cx.document::<RawFleet>(source, text).map(|raw| fleet::build(raw, &mut cx));
+    let config = cx.document::<RawFleet>(source, text).map(|raw| fleet::build(raw, provider, &mut cx));
     let mut report = cx.report;
     report.sort();
     match config {

@@ -3,6 +3,7 @@
 //! Nothing here knows YAML. Durations are `std::time::Duration`, sizes are bytes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub struct Config {
     pub provider: ProviderKind,
     /// Every service by name.
     pub services: BTreeMap<String, Service>,
+    /// Where the secrets come from that services name, by name.
+    pub secrets: BTreeMap<String, Secret>,
     /// Every group by name; never empty.
     pub groups: BTreeMap<String, Group>,
     /// When a host counts as healthy.
@@ -33,12 +36,25 @@ pub struct Config {
     pub butane: Vec<PathBuf>,
     /// Access for people.
     pub ssh: Ssh,
-    /// Where the journal and the releases are kept: a folder relative to `fleet.yaml`, or a URL.
-    pub state: String,
+    /// Where the journal and the releases are kept.
+    pub state: State,
     /// Settings of the local provider.
     pub local: Local,
     /// Settings of EC2.
     pub aws: Aws,
+    /// Commands of the user's that hear of a roll.
+    pub hooks: Hooks,
+    /// Values that look like credentials and are none.
+    pub allow: Vec<Allowed>,
+}
+
+/// A value that looks like a credential and may be in user data all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Allowed {
+    /// Where it is: a path of `fleet.yaml`, `file:PATH` or `unit:NAME`.
+    pub at: String,
+    /// Why it may be there.
+    pub reason: String,
 }
 
 /// Which provider launches hosts.
@@ -58,6 +74,18 @@ pub struct Group {
     pub count: u32,
     /// The services that each of its hosts runs, sorted.
     pub services: Vec<String>,
+    /// Fixed private addresses, one for each number of a host; none when EC2 is to choose.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Config {
+    /// The private address that a host is to have: the one in its group's list that belongs to the number in the
+    /// host's name, 1 being the first. Nothing when the group fixes no addresses, or has none for this number.
+    pub fn address_of(&self, group: &str, host: &str) -> Option<IpAddr> {
+        let digits = host.rsplit('-').next()?;
+        let number: usize = digits.parse().ok().filter(|number: &usize| number.to_string() == digits)?;
+        self.groups.get(group)?.addresses.get(number.checked_sub(1)?).copied()
+    }
 }
 
 /// One container on a host, in Compose's words.
@@ -102,6 +130,8 @@ pub struct Service {
     pub cap_add: Vec<String>,
     /// Capabilities taken from those asked for (`cap_add: [ALL]` minus some).
     pub cap_drop: Vec<String>,
+    /// Secrets that the container finds below `/run/secrets`.
+    pub secrets: Vec<SecretFile>,
     /// Labels of the container.
     pub labels: BTreeMap<String, String>,
     /// Extra lines of the container's hosts file, `name:address`.
@@ -186,6 +216,70 @@ pub enum HealthTest {
     Shell(String),
     /// The image's own check, with other timings.
     Image,
+}
+
+/// Where the value of a secret comes from, for each provider.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Secret {
+    /// Where hosts on EC2 fetch it.
+    pub aws: Option<AwsSecret>,
+    /// Where the machine that runs fleet finds it, for the hosts of the local provider.
+    pub local: Option<LocalSecret>,
+}
+
+impl Secret {
+    /// Whether hosts of a provider can have it.
+    pub fn is_for(&self, provider: ProviderKind) -> bool {
+        match provider {
+            ProviderKind::Aws => self.aws.is_some(),
+            ProviderKind::Local => self.local.is_some(),
+        }
+    }
+}
+
+/// A place of AWS that keeps secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AwsSecret {
+    /// A parameter of Systems Manager, by name (with `:VERSION` where one is meant) or ARN.
+    Ssm(String),
+    /// A secret of Secrets Manager.
+    SecretsManager {
+        /// Its name or ARN.
+        id: String,
+        /// The key whose value is meant, where the secret is a JSON object; else all of it.
+        key: Option<String>,
+    },
+}
+
+/// A place of the machine that runs fleet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LocalSecret {
+    /// A variable of an env file.
+    EnvFile {
+        /// The file, relative to the folder of `fleet.yaml`.
+        file: PathBuf,
+        /// The variable.
+        variable: String,
+    },
+    /// What a command prints, without the last line's end. No shell runs.
+    Command(Vec<String>),
+}
+
+/// A secret as a file of a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SecretFile {
+    /// The name of the secret.
+    pub source: String,
+    /// The name of the file below `/run/secrets`.
+    pub target: String,
+    /// Number of the user that owns the file.
+    pub uid: u32,
+    /// Number of the group that owns the file.
+    pub gid: u32,
+    /// Permission bits.
+    pub mode: u32,
 }
 
 /// When systemd starts a container again that ended.
@@ -300,6 +394,17 @@ pub struct Os {
     pub version: String,
     /// `off`: only fleet reboots hosts. Else a REBOOT_STRATEGY of Flatcar.
     pub reboot: String,
+    /// When hosts may reboot by themselves; at any time without it, never with `reboot: off`.
+    pub window: Option<RebootWindow>,
+}
+
+/// A reboot window of locksmith (its README, "Reboot windows").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RebootWindow {
+    /// `04:00` every day, or `Thu 04:00` once a week, on the host's clock.
+    pub start: String,
+    /// How long it lasts.
+    pub length: Duration,
 }
 
 /// Access for people.
@@ -307,6 +412,42 @@ pub struct Os {
 pub struct Ssh {
     /// Public keys of the user `core`, one line each.
     pub authorized_keys: Vec<String>,
+}
+
+/// Where the journal, the releases and the key of a fleet are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// A folder, relative to that of `fleet.yaml`.
+    Folder(String),
+    /// A bucket of S3.
+    Bucket {
+        /// Its name.
+        bucket: String,
+        /// What the key of every object begins with, without a slash at its ends; empty for the whole bucket.
+        prefix: String,
+    },
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Folder(".fleet".to_owned())
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(folder) => f.write_str(folder),
+            Self::Bucket { bucket, prefix } if prefix.is_empty() => write!(f, "s3://{bucket}"),
+            Self::Bucket { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+        }
+    }
+}
+
+impl Serialize for State {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// Settings of the local provider.
@@ -323,6 +464,8 @@ pub struct Aws {
     pub region: Option<String>,
     /// The instance type of every host.
     pub instance_type: String,
+    /// Instance types to take instead, in this order, where AWS has no more of the first.
+    pub fallback_types: Vec<String>,
     /// The subnets that hosts are spread over; without any, none can be launched.
     pub subnets: Vec<String>,
     /// The security groups of every host; the default group of the VPC when there is none.
@@ -339,6 +482,99 @@ pub struct Aws {
     pub volume_size: u32,
     /// Whether hosts get a public address; when absent, the subnet decides.
     pub public_ip: Option<bool>,
+    /// Hosts are Spot instances, which AWS may take back; absent for hosts on demand.
+    pub spot: Option<Spot>,
+    /// Where AWS is to put hosts beside or apart from each other.
+    pub placement: Option<Placement>,
     /// Tags of everything that is launched, beside fleet's own.
     pub tags: BTreeMap<String, String>,
+    /// ARNs of the target groups of ELBv2 that hosts are registered in.
+    pub target_groups: Vec<String>,
+    /// An HAProxy of the user's that sends traffic to the hosts.
+    pub haproxy: Option<Haproxy>,
+}
+
+/// An HAProxy of the user's, driven by its runtime interface over SSH.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Haproxy {
+    /// The machine that it runs on.
+    pub ssh: SshTarget,
+    /// The socket of its runtime interface, with level admin.
+    pub socket: String,
+    /// The backend whose servers the hosts are.
+    pub backend: String,
+    /// The port of the hosts; the published port of the balanced service when absent.
+    pub port: Option<u16>,
+}
+
+/// A machine in the words of ssh: a name may be one of the user's ssh_config.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SshTarget {
+    /// Who logs in; what ssh_config says when absent.
+    pub user: Option<String>,
+    /// Name or address.
+    pub host: String,
+    /// TCP port; what ssh_config says when absent.
+    pub port: Option<u16>,
+}
+
+/// Commands that run on this machine, each a list of arguments; none when empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Hooks {
+    /// Takes a host out of something that fleet does not know.
+    pub drain: Vec<String>,
+    /// Puts it back.
+    pub undrain: Vec<String>,
+}
+
+/// Spot instances: asked for once, and terminated when AWS takes them back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spot {
+    /// The most to pay for an hour, a decimal number of US dollars; the price on demand when absent.
+    pub max_price: Option<String>,
+}
+
+/// Where AWS puts instances beside or apart from each other.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// The name of a placement group.
+    pub group: Option<String>,
+    /// Whether the hardware is shared with other accounts; when absent, the VPC decides.
+    pub tenancy: Option<Tenancy>,
+    /// The partition of the placement group, counted from 1; when absent, AWS spreads hosts over all.
+    pub partition: Option<u32>,
+}
+
+/// Whether hardware is shared with other accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tenancy {
+    /// Shared.
+    Default,
+    /// Of this account alone.
+    Dedicated,
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_address_belongs_to_the_number_of_a_host() {
+        let text =
+            "name: t\nservices: {a: {image: a}}\ngroups: {web: {addresses: [10.0.0.9, 10.0.0.10]}, free: {}}";
+        let files = super::super::Disk::new(std::path::Path::new("."));
+        let (config, ..) = super::super::parse(text, "fleet.yaml", &files).unwrap();
+        let of = |group, host| config.address_of(group, host).map(|address| address.to_string());
+        assert_eq!(of("web", "t-web-1").as_deref(), Some("10.0.0.9"));
+        assert_eq!(of("web", "t-web-2").as_deref(), Some("10.0.0.10"));
+        for (group, host) in [
+            ("web", "t-web-3"),
+            ("web", "t-web-0"),
+            ("web", "t-web-01"),
+            ("web", "i-0"),
+            ("free", "t-free-1"),
+            ("no", "t-no-1"),
+        ] {
+            assert_eq!(of(group, host), None, "{host}");
+        }
+    }
 }

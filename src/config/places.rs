@@ -33,30 +33,30 @@ impl Places {
     /// A problem at the place of `path`, found by a later stage such as pulling an image.
     #[must_use]
     pub fn problem(&self, path: &[&str], message: impl Into<String>, help: Option<String>) -> Problem {
-        let (file, pos) = self.find(path).unwrap_or(("fleet.yaml", Pos { line: 1, column: 1 }));
+        let (file, pos) = self.find(path).unwrap_or(("fleet.yaml", Pos::START));
         Problem {
             file: file.to_owned(),
             line: pos.line,
             column: pos.column,
-            path: shown(path),
+            path: Self::shown(path),
             message: message.into(),
             help,
             excerpt: None,
         }
     }
-}
 
-/// A path as reports show it: `services.web.ports[0]`.
-fn shown(path: &[&str]) -> String {
-    let mut out = String::new();
-    for step in path {
-        let index = step.parse::<usize>().is_ok();
-        // Writing to a string cannot fail.
-        let _ = match (index, out.is_empty()) {
-            (true, false) => write!(out, "[{step}]"),
-            (_, true) => write!(out, "{step}"),
-            (false, false) => write!(out, ".{step}"),
-        };
+    /// A path as reports show it: `services.web.ports[0]`.
+    pub(crate) fn shown(path: &[&str]) -> String {
+        let mut out = String::new();
+        for step in path {
+            let index = step.parse::<usize>().is_ok();
+            // Writing to a string cannot fail.
+            let _ = match (index, out.is_empty()) {
+                (true, false) => write!(out, "[{step}]"),
+                (_, true) => write!(out, "{step}"),
+                (false, false) => write!(out, ".{step}"),
+            };
+        }
+        out
     }
-    out
 }

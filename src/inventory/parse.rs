@@ -52,7 +52,8 @@ pub fn parse_report(text: &str) -> Result<HostReport, String> {
     })
 }
 
-fn sections(text: &str) -> BTreeMap<&str, String> {
+/// What the script printed, by the names of its sections.
+pub(super) fn sections(text: &str) -> BTreeMap<&str, String> {
     let mut sections: BTreeMap<&str, String> = BTreeMap::new();
     let mut current = None;
     for line in text.lines() {

@@ -1,6 +1,7 @@
 //! Where hosts come from and how they are reached: the narrow traits between decisions and effects.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,11 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Events;
 
+pub mod balanced;
 #[cfg(feature = "ec2")]
 pub mod ec2;
 pub mod error;
+pub mod haproxy;
+pub mod hooks;
 pub mod local;
 pub mod no_balancer;
+pub mod user_data;
 
 pub use error::{ProviderError, Result};
 
@@ -31,10 +36,18 @@ pub struct Host {
     pub ssh: Option<Endpoint>,
     /// The address that people and load balancers use; absent while the host is not running.
     pub address: Option<String>,
+    /// The address inside the provider's network, running or not, where the provider knows one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_address: Option<String>,
     /// Seconds since the epoch at which the provider created the host.
     pub created: i64,
     /// Seconds since the epoch of the last start; absent while the host is not running.
     pub started: Option<i64>,
+    /// The image that it started from, by the provider's identifier; absent when the provider has no choice of them.
+    pub image: Option<String>,
+    /// The release that it was launched with (`HostRecord::release`), whatever it was rolled to since; absent when
+    /// the provider does not know.
+    pub launched: Option<String>,
 }
 
 /// Whether a machine runs, in the provider's eyes.
@@ -69,8 +82,32 @@ pub struct Launch {
     pub group: String,
     /// The Ignition configuration, in JSON.
     pub ignition: String,
+    /// The release in that configuration (`HostRecord::release`); the provider keeps it with the host.
+    pub release: String,
     /// The images that it will pull, for a provider that must make their registries reachable.
     pub images: Vec<String>,
+    /// The private address that the host is to have; the provider chooses where there is none.
+    pub address: Option<IpAddr>,
+}
+
+/// What hosts start from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OsImage {
+    /// The provider's identifier, such as `ami-0123456789abcdef0`.
+    pub id: String,
+    /// Its name, such as `Flatcar-stable-4230.2.3-hvm`.
+    pub name: String,
+    /// The version of the OS in it, where that is known.
+    pub version: Option<String>,
+}
+
+/// A new choice of what hosts start from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relock {
+    /// The choice before; absent where there was none. It can be the same.
+    pub from: Option<OsImage>,
+    /// The choice from now on.
+    pub to: OsImage,
 }
 
 /// Creates, lists and removes the hosts of one fleet, and only those.
@@ -81,6 +118,15 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// When the provider does not answer or a precondition is not met; the error says how to mend it.
     async fn prepare(&self, events: &dyn Events) -> Result<()>;
+
+    /// Chooses anew what hosts start from that are launched from now on: the newest image of the channel and version
+    /// that fleet.yaml asks for. Nothing where the provider keeps no such choice, or the user names the image.
+    ///
+    /// # Errors
+    /// When the provider does not answer, has no such image, or the choice cannot be written down.
+    async fn relock(&self, _: &dyn Events) -> Result<Option<Relock>> {
+        Ok(None)
+    }
 
     /// Every host of this fleet, whatever its state, sorted by group and number.
     ///
@@ -118,7 +164,7 @@ pub trait Provider: Send + Sync {
     ///
     /// # Errors
     /// When the provider refuses.
-    async fn teardown(&self) -> Result<()>;
+    async fn teardown(&self, events: &dyn Events) -> Result<()>;
 
     /// Why a host did not boot, in its own words: the last lines of its console, oldest first.
     ///
@@ -130,23 +176,40 @@ pub trait Provider: Send + Sync {
 /// Sends traffic to hosts, and keeps it from them.
 #[async_trait]
 pub trait LoadBalancer: Send + Sync {
+    /// Checks that the load balancer can be used at all, before anything is changed.
+    ///
+    /// # Errors
+    /// When a precondition is not met; the error says how to mend it.
+    async fn prepare(&self, _: &dyn Events) -> Result<()> {
+        Ok(())
+    }
+
     /// Makes the set of members exactly these, keeping the state of those that stay.
     ///
     /// # Errors
     /// When the load balancer cannot be reached or refuses.
     async fn sync(&self, members: &[Host]) -> Result<()>;
 
-    /// No new connections to this host; those that exist may end.
+    /// No new connections to these hosts; those that exist may end. A host that is no member is left as it is.
     ///
     /// # Errors
     /// As for [`LoadBalancer::sync`].
-    async fn drain(&self, host: &str) -> Result<()>;
+    async fn drain(&self, hosts: &[&Host]) -> Result<()>;
 
-    /// Connections to this host again.
+    /// Connections to these hosts again.
     ///
     /// # Errors
     /// As for [`LoadBalancer::sync`].
-    async fn undrain(&self, host: &str) -> Result<()>;
+    async fn undrain(&self, hosts: &[&Host]) -> Result<()>;
+
+    /// These hosts are about to go: nothing that is kept about them may outlive them, because their address may be
+    /// another machine's tomorrow. Nothing is to be done where a later [`LoadBalancer::sync`] sees to it.
+    ///
+    /// # Errors
+    /// As for [`LoadBalancer::sync`].
+    async fn forget(&self, _: &[&Host]) -> Result<()> {
+        Ok(())
+    }
 
     /// The state of every member, by host name.
     ///
@@ -154,8 +217,48 @@ pub trait LoadBalancer: Send + Sync {
     /// As for [`LoadBalancer::sync`].
     async fn members(&self) -> Result<BTreeMap<String, Member>>;
 
-    /// Where clients connect, as a URL.
+    /// Whether hosts of a group belong to it, so that one that is no member counts as out.
+    fn balances(&self, group: &str) -> bool;
+
+    /// Whether somebody hears of a drain.
+    fn is_told(&self) -> bool {
+        true
+    }
+
+    /// How patiently it is watched.
+    fn pace(&self) -> Pace {
+        Pace::default()
+    }
+
+    /// Where clients connect, as a URL, where that is known.
     fn url(&self) -> Option<String>;
+}
+
+/// How patiently a load balancer is watched: one beside the hosts is asked often, one behind a cloud's interface is
+/// not, because that counts calls and shows yesterday's state for a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Between the first two looks.
+    pub first: Duration,
+    /// Between two looks at most; the pause grows until then.
+    pub most: Duration,
+    /// How long its own check may take to see a healthy host.
+    pub notices: Duration,
+}
+
+impl Pace {
+    /// The pause after one of this length.
+    pub fn after(&self, pause: Duration) -> Duration {
+        (pause * 3 / 2).clamp(self.first, self.most)
+    }
+}
+
+/// The pace of a load balancer beside the hosts.
+impl Default for Pace {
+    fn default() -> Self {
+        let often = Duration::from_millis(50);
+        Self { first: often, most: often, notices: Duration::from_secs(30) }
+    }
 }
 
 /// A host in the eyes of the load balancer.
@@ -165,8 +268,8 @@ pub struct Member {
     pub drained: bool,
     /// The load balancer's own check passes.
     pub up: bool,
-    /// Connections that are open to it now.
-    pub connections: u32,
+    /// Connections that are open to it now; nothing when there may be some and nobody says how many.
+    pub connections: Option<u32>,
 }
 
 /// What a command on a host gave back.

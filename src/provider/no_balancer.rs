@@ -17,16 +17,24 @@ impl LoadBalancer for NoBalancer {
         Ok(())
     }
 
-    async fn drain(&self, _: &str) -> Result<()> {
+    async fn drain(&self, _: &[&Host]) -> Result<()> {
         Ok(())
     }
 
-    async fn undrain(&self, _: &str) -> Result<()> {
+    async fn undrain(&self, _: &[&Host]) -> Result<()> {
         Ok(())
     }
 
     async fn members(&self) -> Result<BTreeMap<String, Member>> {
         Ok(BTreeMap::new())
+    }
+
+    fn balances(&self, _: &str) -> bool {
+        false
+    }
+
+    fn is_told(&self) -> bool {
+        false
     }
 
     fn url(&self) -> Option<String> {

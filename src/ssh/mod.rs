@@ -15,7 +15,10 @@ use crate::provider::{Host, HostChannel, Output, ProviderError, Result};
 use crate::release::hex_digest;
 use crate::render::escape::shell_word;
 
+pub mod haproxy;
 pub mod key;
+mod known;
+pub mod shared;
 
 /// The user that fleet logs in as: Flatcar's own administrator, who may become root without a password.
 const USER: &str = "core";

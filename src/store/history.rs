@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -9,18 +10,29 @@ use super::{Store, StoreError, write};
 use crate::release::Release;
 
 const CURRENT: &str = "current.json";
+/// How many releases are read side by side.
+const AT_ONCE: usize = 32;
 
 /// What is in force: which release, and how many hosts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Current {
     /// The number of the release that every host is to run; 0 before the first.
     pub release: u64,
+    /// The number of the release that was in force before this one; 0 where there was none, or it was taken back.
+    #[serde(default)]
+    pub before: u64,
     /// Host counts that differ from `fleet.yaml` because of `up --count`, by group.
     #[serde(default)]
     pub counts: BTreeMap<String, CountChoice>,
 }
 
 impl Current {
+    /// What is in force once a host has taken the release of this number.
+    pub fn followed_by(&self, number: u64) -> Self {
+        let before = if number == self.release { self.before } else { self.release };
+        Self { release: number, before, counts: self.counts.clone() }
+    }
+
     /// The count in force of a group whose count in `fleet.yaml` is `configured`.
     pub fn count(&self, group: &str, configured: u32) -> u32 {
         let choice = self.counts.get(group).filter(|choice| choice.configured == configured);
@@ -42,7 +54,7 @@ pub struct CountChoice {
 /// # Errors
 /// When the state cannot be read.
 pub async fn current(store: &Store) -> Result<Current, StoreError> {
-    match store.get(CURRENT).await? {
+    match store.read_to_replace(CURRENT).await? {
         Some(bytes) => store.read(CURRENT, &bytes),
         None => Ok(Current::default()),
     }
@@ -51,9 +63,9 @@ pub async fn current(store: &Store) -> Result<Current, StoreError> {
 /// Puts something else in force.
 ///
 /// # Errors
-/// When the state cannot be written.
+/// When the state cannot be written, or another run put something in force since this one looked.
 pub async fn set_current(store: &Store, current: &Current) -> Result<(), StoreError> {
-    store.put(CURRENT, write(current)?).await
+    store.replace(CURRENT, write(current)?).await
 }
 
 /// A release by its number; nothing when there is none.
@@ -98,12 +110,13 @@ pub struct Recorded {
 /// # Errors
 /// When the state cannot be read.
 pub async fn all(store: &Store) -> Result<Vec<Recorded>, StoreError> {
-    let mut all = Vec::new();
-    for number in numbers(store).await? {
-        let Some(release) = release(store, number).await? else { continue };
-        all.push(Recorded { number, at: store.written(&key(number)).await?, release });
-    }
-    Ok(all)
+    let read = |number| async move {
+        let Some(found) = store.find(&key(number)).await? else { return Ok(None) };
+        let release = store.read(&key(number), &found.bytes)?;
+        Ok::<_, StoreError>(Some(Recorded { number, at: Some(found.written), release }))
+    };
+    let numbers = numbers(store).await?;
+    stream::iter(numbers).map(read).buffered(AT_ONCE).try_filter_map(future::ok).try_collect().await
 }
 
 /// The number of each release that a host may carry, by the host's own identity; the newest wins.
@@ -111,13 +124,10 @@ pub async fn all(store: &Store) -> Result<Vec<Recorded>, StoreError> {
 /// # Errors
 /// When the state cannot be read.
 pub async fn numbers_by_host_release(store: &Store) -> Result<BTreeMap<String, u64>, StoreError> {
-    let mut known = BTreeMap::new();
-    for number in numbers(store).await? {
-        if let Some(release) = release(store, number).await? {
-            known.extend(release.groups.into_values().map(|group| (group.record.release, number)));
-        }
-    }
-    Ok(known)
+    let hosts = all(store).await?.into_iter().flat_map(|Recorded { number, release, .. }| {
+        release.groups.into_values().map(move |group| (group.record.release, number))
+    });
+    Ok(hosts.collect())
 }
 
 async fn numbers(store: &Store) -> Result<Vec<u64>, StoreError> {
@@ -140,8 +150,15 @@ mod tests {
     #[test]
     fn a_given_count_holds_until_the_configured_one_changes() {
         let counts = BTreeMap::from([("web".to_owned(), CountChoice { configured: 3, count: 5 })]);
-        let current = Current { release: 1, counts };
+        let current = Current { release: 1, before: 0, counts };
         assert_eq!((current.count("web", 3), current.count("web", 4), current.count("redis", 1)), (5, 4, 1));
+    }
+
+    #[test]
+    fn the_same_roll_again_forgets_not_what_was_before() {
+        let first = Current::default().followed_by(1);
+        let second = first.followed_by(2);
+        assert_eq!((first.before, second.before, second.followed_by(2).before), (0, 1, 1));
     }
 
     #[tokio::test]

@@ -1,10 +1,16 @@
 //! The journal: numbered records that are written once and never changed. Two writers cannot both take a number.
 
+use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError, write};
+use crate::rollout::os::Reboot;
+use crate::rollout::os::phase::OsPhase;
 use crate::rollout::phase::Phase;
+
+/// How many records are read side by side.
+const AT_ONCE: usize = 32;
 
 /// The format of a record.
 pub const JOURNAL_VERSION: u32 = 1;
@@ -40,6 +46,28 @@ pub enum Entry {
         host: String,
         /// The phase.
         phase: Phase,
+        /// In a rollback, the identity of the release that is taken back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        taken_back: Option<String>,
+    },
+    /// Hosts are made anew; written before it acts.
+    Replacing {
+        /// The release's identity.
+        release: String,
+        /// The hosts.
+        hosts: Vec<String>,
+        /// What is done.
+        act: Act,
+        /// In a rollback, the identity of the release that is taken back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        taken_back: Option<String>,
+    },
+    /// A release did not prove itself, and the hosts that have it begin to go back.
+    RollbackBegan {
+        /// The identity of the release that is taken back.
+        release: String,
+        /// The identity of the release that they go back to.
+        to: String,
     },
     /// A roll ended.
     RollEnded {
@@ -48,6 +76,37 @@ pub enum Entry {
         /// The exit code.
         exit_code: u8,
     },
+    /// A roll into staged OS versions begins, or goes on.
+    OsRollBegan {
+        /// The hosts that wait for a reboot.
+        hosts: Vec<String>,
+    },
+    /// A host enters a phase of such a roll; written before the phase acts.
+    OsHostEntered {
+        /// The host.
+        host: String,
+        /// The phase.
+        phase: OsPhase,
+        /// The reboot that is about to be ordered.
+        reboot: Option<Reboot>,
+    },
+    /// Such a roll ended.
+    OsRollEnded {
+        /// The exit code.
+        exit_code: u8,
+    },
+}
+
+/// What a roll that makes hosts anew does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// New hosts are launched.
+    Launch,
+    /// A new host is waited for, and made known to the load balancer.
+    Await,
+    /// A host of another release is drained and removed.
+    Retire,
 }
 
 /// Writes the journal of one run.
@@ -55,6 +114,8 @@ pub enum Entry {
 pub struct Journal {
     store: Store,
     next: u64,
+    ordered: Option<Reboot>,
+    taken_back: Option<String>,
 }
 
 impl Journal {
@@ -66,7 +127,7 @@ impl Journal {
     pub async fn open(store: &Store) -> Result<(Self, Option<String>), StoreError> {
         let keys = store.list("journal").await?;
         let next = keys.iter().filter_map(|key| number(key)).max().map_or(1, |n| n + 1);
-        let mut unfinished = None;
+        let (mut unfinished, mut ordered, mut taken_back) = (None, None, None);
         for (back, key) in keys.iter().rev().enumerate() {
             let Some(bytes) = store.get(key).await? else { continue };
             if back == 0 && cut_short(&bytes) {
@@ -79,14 +140,40 @@ impl Journal {
                 return Err(StoreError::Unreadable { file: store.file(key), reason });
             }
             match record.entry {
-                Entry::RollEnded { .. } => break,
-                Entry::RollBegan { release, .. } | Entry::HostEntered { release, .. } => {
+                Entry::RollEnded { .. } | Entry::OsRollEnded { .. } => break,
+                // A run that ended before it did anything says nothing of the one before it.
+                Entry::OsRollBegan { .. } => {}
+                Entry::OsHostEntered { reboot, .. } => {
+                    ordered = reboot;
+                    break;
+                }
+                Entry::RollBegan { release, .. } => {
                     unfinished = Some(release);
+                    break;
+                }
+                Entry::HostEntered { release, taken_back: back, .. }
+                | Entry::Replacing { release, taken_back: back, .. } => {
+                    (unfinished, taken_back) = (Some(release), back);
+                    break;
+                }
+                Entry::RollbackBegan { release, to } => {
+                    (unfinished, taken_back) = (Some(to), Some(release));
                     break;
                 }
             }
         }
-        Ok((Self { store: store.clone(), next }, unfinished))
+        Ok((Self { store: store.clone(), next, ordered, taken_back }, unfinished))
+    }
+
+    /// The identity of the release that was being taken back when a run was cut short, found when the journal was
+    /// opened; the unfinished release is then the one that hosts go back to.
+    pub fn taken_back(&self) -> Option<&str> {
+        self.taken_back.as_deref()
+    }
+
+    /// The reboot at which a roll into staged OS versions was cut short, found when the journal was opened.
+    pub fn ordered_reboot(&self) -> Option<&Reboot> {
+        self.ordered.as_ref()
     }
 
     /// Adds a record.
@@ -102,6 +189,20 @@ impl Journal {
         self.next += 1;
         Ok(())
     }
+}
+
+/// The newest records, oldest first; at most `count` of them, and one that cannot be read is left out.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn recent(store: &Store, count: usize) -> Result<Vec<Record>, StoreError> {
+    let keys = store.list("journal").await?;
+    let newest = keys.into_iter().rev().take(count).rev();
+    let read = |key: String| async move {
+        let bytes = store.get(&key).await?;
+        Ok::<_, StoreError>(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    };
+    stream::iter(newest).map(read).buffered(AT_ONCE).try_filter_map(future::ok).try_collect().await
 }
 
 /// Whether the rest is missing. File systems leave an empty file, a part, or zeros in place of what was not written.
@@ -120,7 +221,7 @@ mod tests {
     use super::*;
 
     fn entered(host: &str) -> Entry {
-        Entry::HostEntered { release: "r1".into(), host: host.into(), phase: Phase::Pull }
+        Entry::HostEntered { release: "r1".into(), host: host.into(), phase: Phase::Pull, taken_back: None }
     }
 
     #[tokio::test]
@@ -135,6 +236,62 @@ mod tests {
         let ended = Entry::RollEnded { release: "r1".into(), exit_code: 0 };
         journal.append(Timestamp::UNIX_EPOCH, ended).await.unwrap();
         assert_eq!(Journal::open(&store).await.unwrap().1, None);
+    }
+
+    #[tokio::test]
+    async fn a_rollback_that_was_cut_short_is_seen_with_what_it_takes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::folder(folder.path()).unwrap();
+        let began = Entry::RollbackBegan { release: "bad".into(), to: "good".into() };
+        let goes_back = Entry::HostEntered {
+            release: "good".into(),
+            host: "a".into(),
+            phase: Phase::Drain,
+            taken_back: Some("bad".into()),
+        };
+        let ended = Entry::RollEnded { release: "bad".into(), exit_code: 11 };
+        for (entry, seen) in [(entered("a"), false), (began, true), (goes_back, true), (ended, false)] {
+            let (mut journal, _) = Journal::open(&store).await.unwrap();
+            journal.append(Timestamp::UNIX_EPOCH, entry.clone()).await.unwrap();
+            let (journal, unfinished) = Journal::open(&store).await.unwrap();
+            assert_eq!(journal.taken_back(), seen.then_some("bad"), "{entry:?}");
+            assert_eq!(unfinished.as_deref() == Some("good"), seen, "{entry:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reboot_at_which_a_run_was_cut_short_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::folder(folder.path()).unwrap();
+        let reboot =
+            Reboot { host: "a".into(), boot_id: "b".into(), from: "1.0.0".into(), to: Some("2.0.0".into()) };
+        let enters = |phase, reboot| Entry::OsHostEntered { host: "a".into(), phase, reboot };
+        let steps = [
+            (Entry::OsRollBegan { hosts: vec!["a".into()] }, false),
+            (enters(OsPhase::Drain, None), false),
+            (enters(OsPhase::Reboot, Some(reboot.clone())), true),
+            (Entry::OsRollBegan { hosts: Vec::new() }, true),
+            (enters(OsPhase::Probe, None), false),
+            (enters(OsPhase::Reboot, Some(reboot.clone())), true),
+            (Entry::OsRollEnded { exit_code: 12 }, false),
+        ];
+        for (entry, seen) in steps {
+            let (mut journal, _) = Journal::open(&store).await.unwrap();
+            journal.append(Timestamp::UNIX_EPOCH, entry.clone()).await.unwrap();
+            let (journal, unfinished) = Journal::open(&store).await.unwrap();
+            assert_eq!(journal.ordered_reboot(), seen.then_some(&reboot), "{entry:?}");
+            assert_eq!(unfinished, None, "{entry:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_roll_to_a_release_that_was_cut_short_is_seen_behind_an_os_roll_that_did_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::folder(folder.path()).unwrap();
+        let (mut journal, _) = Journal::open(&store).await.unwrap();
+        journal.append(Timestamp::UNIX_EPOCH, entered("a")).await.unwrap();
+        journal.append(Timestamp::UNIX_EPOCH, Entry::OsRollBegan { hosts: Vec::new() }).await.unwrap();
+        assert_eq!(Journal::open(&store).await.unwrap().1.as_deref(), Some("r1"));
     }
 
     #[tokio::test]

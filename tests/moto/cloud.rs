@@ -1,5 +1,6 @@
 //! An account with a network and images, and fleets in it.
 
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use aws_sdk_ec2::Client;
@@ -11,6 +12,7 @@ use fleet::event::{Event, Events};
 use fleet::provider::Launch;
 use fleet::provider::ec2::Ec2Provider;
 use fleet::store::Store;
+use jiff::Timestamp;
 use tempfile::TempDir;
 
 use super::proxy::Proxy;
@@ -45,7 +47,7 @@ pub(crate) struct Cloud {
     pub(crate) subnets: Vec<String>,
     pub(crate) group: String,
     state: TempDir,
-    _moto: Moto,
+    moto: Moto,
 }
 
 pub(crate) fn client(port: u16) -> Client {
@@ -81,7 +83,53 @@ impl Cloud {
             direct.create_security_group().group_name("web").description("web").vpc_id(&vpc).send().await;
         let group = group.unwrap().group_id().unwrap().to_owned();
         let proxy = Proxy::start(moto.port).await;
-        Self { proxy, direct, subnets, group, state: tempfile::tempdir().unwrap(), _moto: moto }
+        Self { proxy, direct, subnets, group, state: tempfile::tempdir().unwrap(), moto }
+    }
+
+    /// Where S3 is, past the proxy.
+    pub(crate) fn s3(&self) -> String {
+        format!("http://127.0.0.1:{}", self.moto.port)
+    }
+
+    /// The state in a bucket, as another machine sees it.
+    pub(crate) fn bucket(&self, name: &str, prefix: &str) -> Store {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let objects = object_store::aws::AmazonS3Builder::new()
+            .with_endpoint(self.s3())
+            .with_allow_http(true)
+            .with_region("eu-central-1")
+            .with_bucket_name(name)
+            .with_access_key_id("test")
+            .with_secret_access_key("test")
+            .build();
+        Store::bucket(objects.unwrap(), &format!("s3://{name}"), prefix)
+    }
+
+    /// Makes a bucket.
+    pub(crate) async fn make_bucket(&self, name: &str) {
+        self.ask(&format!("PUT /{name}"), "s3", "").await;
+    }
+
+    /// Makes an instance profile.
+    pub(crate) async fn make_profile(&self, name: &str) {
+        let form = format!("Action=CreateInstanceProfile&Version=2010-05-08&InstanceProfileName={name}");
+        self.ask("POST /", "iam", &form).await;
+    }
+
+    /// Asks a service of which there is no client here.
+    async fn ask(&self, what: &str, service: &str, form: &str) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let mut server = tokio::net::TcpStream::connect(("127.0.0.1", self.moto.port)).await.unwrap();
+        let request = format!(
+            "{what} HTTP/1.1\r\nhost: {service}.amazonaws.com\r\nauthorization: AWS4-HMAC-SHA256 \
+             Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0\r\n\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{form}",
+            form.len()
+        );
+        server.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        server.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains(" 200 "), "{answer}");
     }
 
     /// A security group of another network.
@@ -109,8 +157,22 @@ impl Cloud {
 
     /// A run of fleet: what it remembers, it finds in the folder of the fleet's state.
     pub(crate) fn run(&self, config: &Config) -> Ec2Provider {
-        let store = Store::folder(&self.state.path().join(&config.name)).unwrap();
+        self.run_with(config, Store::folder(&self.state(&config.name)).unwrap())
+    }
+
+    /// A run of fleet that remembers in this store.
+    pub(crate) fn run_with(&self, config: &Config, store: Store) -> Ec2Provider {
         Ec2Provider::with_client(config, KEY.to_owned(), store, client(self.proxy.port)).unwrap()
+    }
+
+    /// The folder of a fleet's state.
+    pub(crate) fn state(&self, fleet: &str) -> PathBuf {
+        self.state.path().join(fleet)
+    }
+
+    /// The same with a lock in this file.
+    pub(crate) fn run_locked(&self, config: &Config, file: &Path, now: fn() -> Timestamp) -> Ec2Provider {
+        self.run(config).with_lock(file.to_owned(), now)
     }
 
     /// Every instance that is not terminated, whoever's it is.
@@ -172,6 +234,8 @@ pub(crate) fn launches(fleet: &str, numbers: impl IntoIterator<Item = u32>, igni
         name: format!("{fleet}-{number}"),
         group: "default".to_owned(),
         ignition: ignition.to_owned(),
+        release: "0".repeat(64),
+        address: None,
     };
     numbers.into_iter().map(launch).collect()
 }

@@ -85,12 +85,17 @@ async fn down_does_not_overlook_hosts_that_appear_late() {
     let down = cloud.run(&config);
     cloud.proxy.faults().hide = 2;
     assert!(down.list().await.unwrap().is_empty(), "EC2 hides them still");
-    let error = down.teardown().await.unwrap_err();
+    let error = down.teardown(&heard).await.unwrap_err();
     assert!(error.to_string().contains("still has hosts: tasks-1, tasks-2"), "{error}");
+    assert!(
+        heard.text().contains("waiting up to 30 s until EC2 shows what became of it"),
+        "{}",
+        heard.text()
+    );
     // The same command again.
     let down = cloud.run(&config);
     down.terminate(&down.list().await.unwrap()).await.unwrap();
-    down.teardown().await.unwrap();
+    down.teardown(&heard).await.unwrap();
     assert!(cloud.instances().await.is_empty());
 }
 

@@ -73,6 +73,41 @@ async fn what_ec2_refuses_says_why_and_what_to_do() {
             "more vCPU capacity than your limit",
             ["eu-central-1", "quota"],
         ),
+        ("RunInstances", "InstanceLimitExceeded", "more instances than", ["eu-central-1", "quota"]),
+        (
+            "RunInstances",
+            "MaxSpotInstanceCountExceeded",
+            "Max spot instance",
+            ["quota of Spot", "`aws.spot`"],
+        ),
+        ("RunInstances", "SpotMaxPriceTooLow", "price is lower", ["tasks-1", "`aws.spot.max_price`"]),
+        (
+            "RunInstances",
+            "InsufficientFreeAddressesInSubnet",
+            "not enough free",
+            ["subnet-", "`aws.subnets`"],
+        ),
+        ("RunInstances", "InvalidAMIID.NotFound", "'[ami-1]' does not exist", ["ami-1", "`aws.ami`"]),
+        (
+            "RunInstances",
+            "InvalidPlacementGroup.Unknown",
+            "The Placement Group 'apart' is unknown.",
+            ["'apart'", "`aws.placement.group`"],
+        ),
+        (
+            "RunInstances",
+            "InvalidIPAddress.InUse",
+            "Address 10.0.0.9 is in use.",
+            ["10.0.0.9", "`addresses`"],
+        ),
+        ("RunInstances", "InvalidKeyPair.NotFound", "'ours' does not exist", ["'ours'", "`aws.key_name`"]),
+        (
+            "DescribeSubnets",
+            "InvalidSubnetID.NotFound",
+            "'subnet-1' does not exist",
+            ["subnet-1", "eu-central-1"],
+        ),
+        ("DescribeSubnets", "OptInRequired", "You are not subscribed", ["enable the region", "`aws.region`"]),
         ("RunInstances", "UnauthorizedOperation", "You are not authorized", ["ec2:RunInstances", "allow"]),
         (
             "DescribeImages",
@@ -88,11 +123,11 @@ async fn what_ec2_refuses_says_why_and_what_to_do() {
         ),
         ("DescribeSubnets", "RequestExpired", "Request has expired", ["clock", "log in"]),
     ] {
-        cloud.proxy.faults().refuse = Some((action, code, message));
+        cloud.proxy.faults().refuse = vec![(action, code, message)];
         says(&refused(&cloud, &config).await, &words);
     }
     // Nothing of a refusal is left behind: the next run begins afresh.
-    cloud.proxy.faults().refuse = None;
+    cloud.proxy.faults().refuse.clear();
     let heard = Heard::default();
     cloud.run(&config).launch(&launches("tasks", 1..=3, IGNITION), &heard).await.unwrap();
     assert!(!heard.text().contains("interrupted"), "{}", heard.text());

@@ -64,7 +64,7 @@ pub(crate) struct Cx<'a> {
 
 impl<'a> Cx<'a> {
     pub(crate) fn new(source: Source, files: &'a dyn Files) -> Self {
-        let pos = Pos { line: 1, column: 1 };
+        let pos = Pos::START;
         Self { report: Report::default(), files, source, path: Vec::new(), pos, dollars: false }
     }
 
@@ -73,7 +73,7 @@ impl<'a> Cx<'a> {
         self.report.add_text(&source.name, text);
         let outer_source = std::mem::replace(&mut self.source, source);
         let outer_path = std::mem::take(&mut self.path);
-        let outer_pos = std::mem::replace(&mut self.pos, Pos { line: 1, column: 1 });
+        let outer_pos = std::mem::replace(&mut self.pos, Pos::START);
         let value = match yaml::compose(text) {
             Ok(Some(node)) if !node.is_null() => self.enter(node.pos, |cx| T::decode(&node, cx)),
             Ok(_) => {
@@ -110,6 +110,17 @@ impl<'a> Cx<'a> {
 
     pub(crate) fn item<R>(&mut self, index: usize, node: &Node, read: impl FnOnce(&mut Self) -> R) -> R {
         self.step(Step::Index(index), node.pos, read)
+    }
+
+    /// Records that what is read here is also known by a name, beside the index that leads to it.
+    pub(crate) fn also_known_as(&mut self, name: &str) {
+        let outer = self.path.split_last().map_or(&[][..], |(_, outer)| outer);
+        let step = |step: &Step| match step {
+            Step::Key(key) => key.clone(),
+            Step::Index(index) => index.to_string(),
+        };
+        let path = outer.iter().map(step).chain([name.to_owned()]).collect();
+        self.report.places.record(path, &self.source.name, self.pos);
     }
 
     fn step<R>(&mut self, step: Step, pos: Pos, read: impl FnOnce(&mut Self) -> R) -> R {
@@ -189,7 +200,7 @@ impl<'a> Cx<'a> {
     }
 
     fn at(&self, file: String, pos: Pos, complaint: Complaint) -> Problem {
-        let private = |step: &Step| matches!(step, Step::Key(key) if matches!(key.as_str(), "environment" | "authorized_keys"));
+        let private = |step: &Step| matches!(step, Step::Key(key) if matches!(key.as_str(), "environment" | "authorized_keys" | "secrets"));
         let excerpt = if self.path.iter().any(private) { None } else { self.report.excerpt(&file, pos) };
         Problem {
             file,

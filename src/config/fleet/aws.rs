@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::super::decode::{Complaint, Cx, Decode, Flag, Int, Text, object, schema};
 use super::super::model::Aws;
+use super::capacity::{RawPlacement, RawSpot, placement};
+use super::haproxy::{self, RawHaproxy};
 use crate::yaml::Node;
 
 /// The account that publishes Flatcar's images (Flatcar documentation, "Running Flatcar Container Linux on AWS
@@ -17,12 +19,14 @@ const MAX_TAGS: usize = 40;
 object! {
     /// Settings of EC2.
     #[schemars(rename = "Aws")]
-    RawAws refuses refused {
+    RawAws {
         /// The region; when absent, what the AWS configuration of this machine says.
         region: Region,
         /// The instance type of every host.
         #[schemars(extend("default" = "t3.medium"))]
         instance_type: InstanceType,
+        /// Instance types to take instead, in this order, where AWS has no more of the first.
+        fallback_types: Vec<InstanceType>,
         /// The subnets that hosts are spread over. Required to launch.
         subnets: Vec<SubnetId>,
         /// The security groups of every host; the default group of the VPC when absent.
@@ -41,30 +45,47 @@ object! {
         volume_size: Int<10, 16384>,
         /// Whether hosts get a public address; when absent, the subnet decides.
         public_ip: Flag,
+        /// Whether hosts are Spot instances, at which price at most.
+        spot: RawSpot,
+        /// A placement group, its partition, and the tenancy of the hardware.
+        placement: RawPlacement,
         /// Tags of everything that is launched, beside fleet's own.
         tags: Tags,
+        /// ARNs of target groups (Application or Network Load Balancer) that hosts are registered in.
+        target_groups: Vec<TargetGroupArn>,
+        /// An HAProxy of yours that sends traffic to the hosts, in place of target groups.
+        haproxy: RawHaproxy,
     }
-}
-
-fn refused(key: &str) -> Option<Complaint> {
-    matches!(key, "spot" | "target_groups" | "placement").then(|| {
-        Complaint::new(format!("`{key}` is not supported by this version"))
-            .help("remove it, or use a newer version of fleet")
-    })
 }
 
 /// The meaning of the key, defaults applied.
 pub(crate) fn build(raw: RawAws, cx: &mut Cx<'_>) -> Aws {
-    let subnets: Vec<String> = raw.subnets.unwrap_or_default().into_iter().map(|id| id.0).collect();
-    for (index, id) in subnets.iter().enumerate() {
-        if subnets.iter().take(index).any(|before| before == id) {
-            let place = ["aws", "subnets", &index.to_string()];
-            cx.problem_at(&place, format!("`{id}` stands twice"));
+    let instance_type = raw.instance_type.map_or_else(|| INSTANCE_TYPE.to_owned(), |kind| kind.0);
+    let fallback_types: Vec<String> =
+        raw.fallback_types.unwrap_or_default().into_iter().map(|kind| kind.0).collect();
+    for (index, kind) in fallback_types.iter().enumerate() {
+        if *kind == instance_type || fallback_types.iter().take(index).any(|before| before == kind) {
+            let complaint = Complaint::new(format!("`{kind}` is tried before already"));
+            let place = ["aws", "fallback_types", &index.to_string()];
+            cx.problem_at(&place, complaint.help("name each instance type once"));
         }
+    }
+    let subnets: Vec<String> = raw.subnets.unwrap_or_default().into_iter().map(|id| id.0).collect();
+    once("subnets", &subnets, cx);
+    let target_groups: Vec<String> =
+        raw.target_groups.unwrap_or_default().into_iter().map(|arn| arn.0).collect();
+    once("target_groups", &target_groups, cx);
+    if raw.haproxy.is_some() && !target_groups.is_empty() {
+        let complaint = Complaint::new("`haproxy` and `target_groups` cannot stand side by side");
+        cx.problem_at(
+            &["aws", "haproxy"],
+            complaint.help("hosts have one load balancer: remove one of the two"),
+        );
     }
     Aws {
         region: raw.region.map(|region| region.0),
-        instance_type: raw.instance_type.map_or_else(|| INSTANCE_TYPE.to_owned(), |kind| kind.0),
+        instance_type,
+        fallback_types,
         subnets,
         security_groups: raw.security_groups.unwrap_or_default().into_iter().map(|id| id.0).collect(),
         instance_profile: raw.instance_profile.map(|profile| profile.0),
@@ -73,7 +94,19 @@ pub(crate) fn build(raw: RawAws, cx: &mut Cx<'_>) -> Aws {
         ami_owner: raw.ami_owner.map_or_else(|| FLATCAR_OWNER.to_owned(), |owner| owner.0),
         volume_size: raw.volume_size.map_or(VOLUME_SIZE, Int::get),
         public_ip: raw.public_ip.map(|flag| flag.0),
+        spot: raw.spot.and_then(|spot| spot.0),
+        placement: placement(raw.placement.unwrap_or_default(), cx),
         tags: raw.tags.map(|tags| tags.0).unwrap_or_default(),
+        target_groups,
+        haproxy: raw.haproxy.and_then(|raw| haproxy::build(raw, cx)),
+    }
+}
+
+fn once(key: &str, words: &[String], cx: &mut Cx<'_>) {
+    for (index, word) in words.iter().enumerate() {
+        if words.iter().take(index).any(|before| before == word) {
+            cx.problem_at(&["aws", key, &index.to_string()], format!("`{word}` stands twice"));
+        }
     }
 }
 
@@ -130,6 +163,34 @@ word!(
     AmiId "AmiId", "^ami-[0-9a-f]{8,17}$", |text| is_id(text, "ami-"),
     "no identifier of an image", "write one such as `ami-0123456789abcdef0`"
 );
+
+word!(
+    /// The ARN of a target group.
+    TargetGroupArn "TargetGroupArn",
+    "^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:targetgroup/[A-Za-z0-9-]{1,32}/[0-9a-f]+$",
+    is_target_group,
+    "no ARN of a target group",
+    "write one such as `arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/web/0123456789abcdef`; \
+     `aws elbv2 describe-target-groups` lists them"
+);
+
+fn is_target_group(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    let &["arn", partition, "elasticloadbalancing", region, account, resource] = parts.as_slice() else {
+        return false;
+    };
+    let hex = |id: &str| !id.is_empty() && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let name = |name: &str| {
+        (1..=32).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    partition.starts_with("aws")
+        && partition.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+        && !region.is_empty()
+        && is_word(region, "-")
+        && account.len() == 12
+        && account.bytes().all(|b| b.is_ascii_digit())
+        && matches!(resource.split('/').collect::<Vec<_>>().as_slice(), ["targetgroup", of, id] if name(of) && hex(id))
+}
 
 fn is_word(text: &str, signs: &str) -> bool {
     text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || signs.contains(c))
@@ -216,6 +277,24 @@ mod tests {
         for text in ["subnet-", "subnet-0123ABCD", "sg-0123abcd", "subnet-0123456789abcdef01", "web"] {
             assert!(!is_id(text, "subnet-"), "{text}");
         }
+    }
+
+    #[test]
+    fn the_arn_of_a_load_balancer_is_none_of_a_target_group() {
+        let start = "arn:aws:elasticloadbalancing:eu-central-1:123456789012";
+        assert!(is_target_group(&format!("{start}:targetgroup/web/73e2d6bc24d8a067")));
+        assert!(is_target_group("arn:aws-cn:elasticloadbalancing:cn-north-1:123456789012:targetgroup/w/0"));
+        for resource in [
+            "loadbalancer/app/web/73e2d6bc24d8a067",
+            "targetgroup/web",
+            "targetgroup/web/73E2",
+            "targetgroup/we b/73e2",
+            "targetgroup//73e2",
+            "targetgroup/web/73e2/1",
+        ] {
+            assert!(!is_target_group(&format!("{start}:{resource}")), "{resource}");
+        }
+        assert!(!is_target_group("web"));
     }
 
     #[test]

@@ -2,14 +2,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::decode::{Complaint, Cx, Int, OneOf, Text};
-use super::super::model::{Config, Local, OnFailure, Os, ProviderKind, Roll, Ssh, Strategy};
+use super::super::model::{Config, Local, OnFailure, Os, ProviderKind, Roll, Ssh, State, Strategy};
 use super::super::value::{Span, duration};
 use super::raw::{RawFleet, RawOs, RawRoll};
-use super::{aws, groups, health, services};
+use super::{allow, aws, groups, health, hooks, role, secrets, services, window};
 
 /// The meaning of a `fleet.yaml`: defaults applied and everything checked against everything. It is only good when
-/// no problem is on record afterwards.
-pub(crate) fn build(raw: RawFleet, cx: &mut Cx<'_>) -> Config {
+/// no problem is on record afterwards. `provider`, where it is given, takes the place of what the file says.
+pub(crate) fn build(raw: RawFleet, provider: Option<ProviderKind>, cx: &mut Cx<'_>) -> Config {
     if raw.name.is_none() && cx.report.is_clean("name") {
         let complaint =
             Complaint::new("the key `name` is missing").help("name the fleet, such as `name: tasks`");
@@ -18,26 +18,40 @@ pub(crate) fn build(raw: RawFleet, cx: &mut Cx<'_>) -> Config {
     let gathered = services::gather(raw.compose, raw.services, cx);
     let groups = groups::build(raw.count, raw.groups, &gathered, cx);
     services::check_ports(&gathered.services, &groups, cx);
+    let secrets = secrets::build(raw.secrets, &gathered.services, cx);
+    let provider =
+        provider.unwrap_or_else(|| raw.provider.map_or(ProviderKind::Local, |provider| provider.0));
+    for (name, complaint) in secrets::without_source(&secrets, &gathered.services, provider) {
+        cx.problem_at(&["secrets", &name], complaint);
+    }
     let health_given = raw.health.as_ref().is_some_and(|health| health.deadline.is_some());
     let drain_given = raw.roll.as_ref().is_some_and(|roll| roll.drain.is_some());
     let health = health::build(raw.health.unwrap_or_default(), &gathered, cx);
     let roll = roll(&raw.roll.unwrap_or_default(), cx);
     fits(("roll", "drain", drain_given), roll.drain, roll.progress_deadline, cx);
     fits(("health", "deadline", health_given), health.deadline, roll.progress_deadline, cx);
+    let aws = aws::build(raw.aws.unwrap_or_default(), cx);
+    let has_role = aws.instance_profile.is_some() || !cx.report.is_clean("aws.instance_profile");
+    if provider == ProviderKind::Aws && !has_role {
+        role::needed(&secrets, &gathered.services, cx);
+    }
     let keys = raw.ssh.unwrap_or_default().authorized_keys.unwrap_or_default();
     Config {
         name: raw.name.map(|name| name.0).unwrap_or_default(),
-        provider: raw.provider.map_or(ProviderKind::Local, |provider| provider.0),
+        provider,
         services: gathered.services,
+        secrets,
         groups,
         health,
         roll,
-        os: os(raw.os.unwrap_or_default()),
+        os: os(raw.os.unwrap_or_default(), cx),
         butane: butane(raw.butane.unwrap_or_default(), cx),
         ssh: Ssh { authorized_keys: keys.into_iter().map(|key| key.0).collect() },
-        state: raw.state.map_or_else(|| ".fleet".to_owned(), |state| state.0),
+        state: raw.state.map_or_else(State::default, |state| state.0),
         local: Local { port: raw.local.and_then(|local| u16::try_from(local.port?.0).ok()).unwrap_or(8080) },
-        aws: aws::build(raw.aws.unwrap_or_default(), cx),
+        aws,
+        hooks: hooks::build(raw.hooks.unwrap_or_default(), cx),
+        allow: allow::build(raw.allow.unwrap_or_default(), cx),
     }
 }
 
@@ -52,6 +66,11 @@ fn roll(raw: &RawRoll, cx: &mut Cx<'_>) -> Roll {
         progress_deadline: span(raw.progress_deadline, 600),
         on_failure: raw.on_failure.map_or(OnFailure::Rollback, |OneOf(what)| what),
     };
+    if roll.max_unavailable == 0 && (roll.surge == 0 || roll.strategy == Strategy::InPlace) {
+        let complaint = Complaint::new("0 leaves no way to change a host");
+        let help = "allow one to be out, or give `surge` at least 1 and do not ask for `strategy: in-place`";
+        cx.problem_at(&["roll", "max_unavailable"], complaint.help(help));
+    }
     health::positive(&["roll", "pull_deadline"], roll.pull_deadline, cx);
     health::positive(&["roll", "progress_deadline"], roll.progress_deadline, cx);
     roll
@@ -76,11 +95,13 @@ fn fits((map, key, given): (&str, &str, bool), wait: Duration, deadline: Duratio
     }
 }
 
-fn os(raw: RawOs) -> Os {
+fn os(raw: RawOs, cx: &mut Cx<'_>) -> Os {
+    let reboot = raw.reboot.map_or("off", |OneOf(reboot)| reboot.0);
     Os {
         channel: raw.channel.map_or("stable", |OneOf(channel)| channel.0).to_owned(),
         version: raw.version.map_or_else(|| "current".to_owned(), |version| version.0),
-        reboot: raw.reboot.map_or("off", |OneOf(reboot)| reboot.0).to_owned(),
+        reboot: reboot.to_owned(),
+        window: raw.window.and_then(|raw| window::build(raw, reboot == "off", cx)),
     }
 }
 

@@ -1,9 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
 
-use super::super::decode::{Complaint, Cx, Named, nearest};
+use super::super::decode::{Complaint, Cx, Decode, Named, nearest, schema};
 use super::super::model::{DEFAULT_GROUP, Group};
 use super::raw::{Count, RawGroup};
 use super::services::Gathered;
+use crate::yaml::Node;
 
 /// One host, where nothing is said.
 const COUNT: u32 = 1;
@@ -16,7 +18,7 @@ pub(crate) fn build(
 ) -> BTreeMap<String, Group> {
     let every: Vec<String> = gathered.services.keys().cloned().collect();
     let Some(Named(groups)) = groups.filter(|groups| !groups.0.is_empty()) else {
-        let group = Group { count: count.map_or(COUNT, Count::get), services: every };
+        let group = Group { count: count.map_or(COUNT, Count::get), services: every, addresses: Vec::new() };
         return BTreeMap::from([(DEFAULT_GROUP.to_owned(), group)]);
     };
     if count.is_some() {
@@ -33,7 +35,11 @@ pub(crate) fn build(
             }
             None => every.clone(),
         };
-        built.insert(name, Group { count: group.count.map_or(COUNT, Count::get), services });
+        let count = group.count.map_or(COUNT, Count::get);
+        let addresses: Vec<IpAddr> =
+            group.addresses.unwrap_or_default().into_iter().map(|address| address.0).collect();
+        check_addresses(&name, count, &addresses, &built, cx);
+        built.insert(name, Group { count, services, addresses });
     }
     warn_of_idle_services(&built, gathered, cx);
     built
@@ -51,6 +57,52 @@ fn check(group: &str, listed: &[String], gathered: &Gathered, cx: &mut Cx<'_>) {
             let complaint = unknown_service(name, gathered);
             cx.problem_at(&["groups", group, "services", &index], complaint);
         }
+    }
+}
+
+fn check_addresses(
+    group: &str,
+    count: u32,
+    addresses: &[IpAddr],
+    others: &BTreeMap<String, Group>,
+    cx: &mut Cx<'_>,
+) {
+    for (index, address) in addresses.iter().enumerate() {
+        let twin = others.iter().find(|(_, other)| other.addresses.contains(address)).map(|(name, _)| name);
+        let complaint = match twin {
+            Some(other) => format!("group `{other}` has `{address}` already"),
+            None if addresses.iter().take(index).any(|before| before == address) => {
+                format!("`{address}` stands twice")
+            }
+            None => continue,
+        };
+        let complaint = Complaint::new(complaint).help("give each host an address of its own");
+        cx.problem_at(&["groups", group, "addresses", &index.to_string()], complaint);
+    }
+    let path = format!("groups.{group}.addresses");
+    if !addresses.is_empty() && addresses.len() < count as usize && cx.report.is_clean(&path) {
+        let complaint =
+            Complaint::new(format!("{} addresses are too few for {count} hosts", addresses.len()));
+        let help = "list one for each host, and one more where a roll replaces hosts with surge";
+        cx.problem_at(&["groups", group, "addresses"], complaint.help(help));
+    }
+}
+
+/// A private address of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Address(pub(crate) IpAddr);
+
+schema!(Address, "Address", { "type": "string", "format": "ipv4" });
+
+impl Decode for Address {
+    fn decode(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {
+        cx.parse(node, |text| {
+            let address = text.parse::<Ipv4Addr>().ok().filter(|address| !address.is_unspecified());
+            address.map(|address| Self(address.into())).ok_or_else(|| {
+                Complaint::new(format!("`{}` is no address", text.escape_default()))
+                    .help("write an IPv4 address of one of the subnets, such as `10.0.0.10`")
+            })
+        })
     }
 }
 

@@ -1,14 +1,20 @@
-use super::super::decode::{Complaint, Int, Named, OneOf, Text, object};
+use super::super::decode::{Int, Named, OneOf, Text, object};
 use super::super::model::{OnFailure, ProviderKind, Strategy};
 use super::super::service::Services;
 use super::super::value::{PublicKey, Span};
+use super::allow::RawAllowed;
 use super::aws::RawAws;
-use super::settings::{Channel, FleetName, Reboot, State, UrlPath, Version};
+use super::groups::Address;
+use super::hooks::RawHooks;
+use super::secrets::RawSecret;
+use super::settings::{Channel, FleetName, Reboot, UrlPath, Version};
+use super::state::RawState;
+use super::window::WindowStart;
 
 object! {
     /// A fleet of hosts that all run the same services: `fleet.yaml`.
     #[schemars(rename = "Fleet")]
-    RawFleet refuses refused {
+    RawFleet {
         /// Names hosts, networks and tags: 1 to 32 of a-z 0-9 -, starting with a letter. Required.
         #[schemars(required)]
         name: FleetName,
@@ -22,6 +28,8 @@ object! {
         compose: Text,
         /// Services in the words of the Compose specification, beside those of `compose`.
         services: Services,
+        /// Where the secrets come from that services name.
+        secrets: Named<RawSecret>,
         /// Hosts that run different services. Without it, `count` hosts run every service.
         groups: Named<RawGroup>,
         /// When a host counts as healthy.
@@ -36,19 +44,16 @@ object! {
         ssh: RawSsh,
         /// The folder for the journal and the releases, relative to this file.
         #[schemars(extend("default" = ".fleet"))]
-        state: State,
+        state: RawState,
         /// Settings of the local provider.
         local: RawLocal,
         /// Settings of EC2.
         aws: RawAws,
+        /// Commands that run on this machine when a host is taken out and put back.
+        hooks: RawHooks,
+        /// Values that look like credentials and are none, each with the reason.
+        allow: Vec<RawAllowed>,
     }
-}
-
-fn refused(key: &str) -> Option<Complaint> {
-    matches!(key, "hooks" | "secrets").then(|| {
-        Complaint::new(format!("`{key}` is not supported by this version"))
-            .help("remove it, or use a newer version of fleet")
-    })
 }
 
 /// A number of hosts.
@@ -63,6 +68,8 @@ object! {
         count: Count,
         /// The services that each of its hosts runs; all of them when absent.
         services: Vec<Text>,
+        /// Fixed private addresses of its hosts on EC2, in the order of their numbers; at least `count`.
+        addresses: Vec<Address>,
     }
 }
 
@@ -114,9 +121,9 @@ object! {
         /// Change hosts in place or replace them; `auto` changes in place where that is possible.
         #[schemars(extend("default" = "auto"))]
         strategy: OneOf<Strategy>,
-        /// How many hosts of a group may be out at once.
+        /// How many hosts of a group may be out at once. With 0, hosts are replaced, never changed in place.
         #[schemars(extend("default" = 1))]
-        max_unavailable: Int<1, 1000>,
+        max_unavailable: Int<0, 1000>,
         /// How many hosts above `count` may exist during a replace.
         #[schemars(extend("default" = 1))]
         surge: Count,
@@ -148,6 +155,19 @@ object! {
         /// `off`: only fleet reboots hosts. Else a REBOOT_STRATEGY of Flatcar.
         #[schemars(extend("default" = "off"))]
         reboot: OneOf<Reboot>,
+        /// When hosts may reboot by themselves; only where `reboot` is not `off`.
+        window: RawWindow,
+    }
+}
+
+object! {
+    /// A reboot window of locksmith. Both keys are required.
+    #[schemars(rename = "RebootWindow")]
+    RawWindow {
+        /// `04:00` every day, or `Thu 04:00` once a week, on the host's clock.
+        start: WindowStart,
+        /// How long it lasts: less than the time from one start to the next.
+        length: Span,
     }
 }
 

@@ -95,25 +95,3 @@ impl Decode for UrlPath {
         })
     }
 }
-
-/// Where the journal is kept.
-#[derive(Debug, Clone)]
-pub(crate) struct State(pub(crate) String);
-
-schema!(State, "State", { "type": "string", "minLength": 1 });
-
-impl Decode for State {
-    fn decode(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {
-        cx.parse(node, |text| match text.split_once("://") {
-            Some(("s3", _)) => Err(Complaint::new("a bucket for `state` is not supported by this version")
-                .help("name a folder, such as `.fleet`")),
-            Some((scheme, _)) => Err(Complaint::new(format!("`{scheme}://` is no place for state"))
-                .help("name a folder, such as `.fleet`")),
-            None if text.trim().is_empty() || text.contains(['\0', '\n']) => {
-                Err(Complaint::new(format!("`{}` is no folder", text.escape_default()))
-                    .help("name a folder, such as `.fleet`"))
-            }
-            None => Ok(Self(text.to_owned())),
-        })
-    }
-}

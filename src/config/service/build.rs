@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::decode::{Complaint, Cx, OneOf};
-use super::super::model::{Restart, Service};
+use super::super::model::{Restart, SecretFile, Service};
 use super::deploy::limits;
 use super::healthcheck;
 use super::kernel::Capability;
@@ -12,6 +12,9 @@ use super::restart::RestartPolicy;
 
 /// Compose's own default.
 const STOP_GRACE_PERIOD: Duration = Duration::from_secs(10);
+
+/// A service of this name would have the unit that logs in to ECR.
+const ECR_LOGIN: &str = "ecr-login";
 
 /// The meaning of a service: defaults applied, every form folded into one. What is missing or does not fit together
 /// is on record in `cx`.
@@ -46,6 +49,15 @@ pub(crate) fn build(name: &str, raw: RawService, cx: &mut Cx<'_>) -> Service {
     if let Some(target) = twice(targets) {
         cx.problem_at(&at("volumes"), format!("`{target}` is mounted twice"));
     }
+    let secrets: Vec<SecretFile> = raw.secrets.unwrap_or_default().into_iter().filter_map(|s| s.0).collect();
+    if let Some(target) = twice(secrets.iter().map(|secret| secret.target.as_str())) {
+        let complaint = Complaint::new(format!("two secrets are `/run/secrets/{target}`"));
+        cx.problem_at(&at("secrets"), complaint.help("give one of them another `target`"));
+    }
+    if name == ECR_LOGIN {
+        let complaint = Complaint::new(format!("the name `{name}` is that of a unit of fleet's own"));
+        cx.problem_at(&["services", name], complaint.help("rename the service"));
+    }
     let mut environment = raw.env_file.unwrap_or_default().0;
     environment.extend(raw.environment.unwrap_or_default().0);
     let restart = raw.restart.unwrap_or(RestartPolicy { restart: Restart::Always, limit: None });
@@ -69,6 +81,7 @@ pub(crate) fn build(name: &str, raw: RawService, cx: &mut Cx<'_>) -> Service {
         read_only: raw.read_only.is_some_and(|flag| flag.0),
         cap_add: capabilities(raw.cap_add),
         cap_drop: capabilities(raw.cap_drop),
+        secrets,
         labels: raw.labels.unwrap_or_default().0,
         extra_hosts: raw.extra_hosts.unwrap_or_default().0,
         ulimits: raw.ulimits.unwrap_or_default().0,

@@ -78,6 +78,19 @@ impl Decode for EnvFile {
     }
 }
 
+/// The value of a variable in an env file. Whatever is wrong is said without the text of the file, which is secret.
+pub(crate) fn value(text: &str, variable: &str) -> Result<String, String> {
+    let mut found = None;
+    for (line, entry) in env_grammar::parse(text, Format::Compose) {
+        match entry {
+            Ok((name, value)) if name == variable => found = value,
+            Ok(_) => {}
+            Err(_) => return Err(format!("line {line} cannot be read; put its value into single quotes")),
+        }
+    }
+    found.ok_or_else(|| format!("there is no value of {variable}"))
+}
+
 fn variables(cx: &mut Cx<'_>, file: &str, text: &str, format: Format) -> Vec<(String, String)> {
     let mut out = Vec::new();
     for (line, entry) in env_grammar::parse(text, format) {

@@ -16,8 +16,10 @@ mod port;
 mod raw;
 mod refused;
 mod restart;
+mod secret;
 
 pub(crate) use build::build;
+pub(crate) use env_file::value as env_file_value;
 pub(crate) use port::overlap;
 pub(crate) use raw::{RawService, Services};
 pub(crate) use refused::refused_at_top;

@@ -29,7 +29,10 @@ pub(crate) fn read(
             cx.item(index, item, |cx| {
                 let Some(Text(pair)) = Text::decode(item, cx) else { return };
                 match pair.split_once('=') {
-                    Some((name, value)) => visit(cx, name.to_owned(), Some(value.to_owned())),
+                    Some((name, value)) => {
+                        cx.also_known_as(name);
+                        visit(cx, name.to_owned(), Some(value.to_owned()));
+                    }
                     None => visit(cx, pair, None),
                 }
             });

@@ -14,6 +14,7 @@ use super::mount::RawMount;
 use super::port::Ports;
 use super::refused::refused;
 use super::restart::RestartPolicy;
+use super::secret::RawSecretFile;
 
 /// Services by name, with Compose's rule for dollars in their values.
 #[derive(Debug, Clone, Default, JsonSchema)]
@@ -73,6 +74,8 @@ object! {
         cap_add: Vec<OneOf<Capability>>,
         /// Capabilities taken from those in `cap_add`.
         cap_drop: Vec<OneOf<Capability>>,
+        /// Secrets of the fleet that the container finds as files below `/run/secrets`: names, or maps.
+        secrets: Vec<RawSecretFile>,
         /// Labels of the container: a map, or a list of `NAME=VALUE`.
         labels: Labels,
         /// Extra lines of the container's hosts file: a map of names to addresses, or a list of `NAME=ADDRESS`.

@@ -61,7 +61,6 @@ const SERVICE: &[(&str, &str)] = &[
     ("pull_refresh_after", "remove it: hosts pull by digest, which needs no policy"),
     ("runtime", ""),
     ("scale", "use the `count` of a group"),
-    ("secrets", ""),
     ("security_opt", "remove it: containers get no new privileges as it is"),
     ("stdin_open", "remove it: services have no terminal"),
     ("storage_opt", ""),
@@ -77,7 +76,10 @@ const TOP: &[(&str, &str)] = &[
     ("configs", "put files on the hosts with Butane (`butane:` in fleet.yaml)"),
     ("include", "put the services into one file"),
     ("models", ""),
-    ("secrets", ""),
+    (
+        "secrets",
+        "say in `secrets` of fleet.yaml where each one comes from; services name them as they do here",
+    ),
 ];
 
 fn lookup(key: &str, table: &[(&str, &str)]) -> Option<Complaint> {

@@ -13,12 +13,24 @@ use crate::provider::{Host, Result};
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Remembers a list for a moment.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Glance {
+    fresh: Duration,
     last: Mutex<Option<(Instant, Vec<Host>)>>,
 }
 
+impl Default for Glance {
+    fn default() -> Self {
+        Self::new(FRESH)
+    }
+}
+
 impl Glance {
+    /// Remembers a list for so long.
+    pub(super) fn new(fresh: Duration) -> Self {
+        Self { fresh, last: Mutex::default() }
+    }
+
     /// The hosts of the last look if that is fresh, else of a new one. Who comes meanwhile waits for the same look.
     ///
     /// # Errors
@@ -28,7 +40,7 @@ impl Glance {
         look: impl Future<Output = Result<Vec<Instance>>> + Send,
     ) -> Result<Vec<Host>> {
         let mut last = self.last.lock().await;
-        if let Some((_, hosts)) = last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
+        if let Some((_, hosts)) = last.as_ref().filter(|(at, _)| at.elapsed() < self.fresh) {
             return Ok(hosts.clone());
         }
         let hosts: Vec<Host> = look.await?.into_iter().map(|instance| instance.host).collect();

@@ -1,10 +1,15 @@
 //! Which image hosts start from.
 
-use aws_sdk_ec2::types::{ArchitectureType, Filter, Image as Described, ProcessorInfo};
+use aws_sdk_ec2::types::{Filter, Image as Described, ImageState};
 
 use super::client::Api;
+use super::instance_types;
+use super::lock::{Choice, Lock, Locked};
 use crate::config::model::{Aws, Os};
 use crate::provider::{ProviderError, Result};
+
+/// The account of the AWS Marketplace, whose images AWS has checked.
+const MARKETPLACE: &str = "679593333241";
 
 /// An image that fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,25 +20,54 @@ pub(super) struct Image {
     pub(super) name: String,
     /// The device of its root volume, such as `/dev/xvda`.
     pub(super) root_device: String,
-    /// Whether it is of the account that is trusted to publish images.
+    /// Whether it is of an account that is trusted to publish images.
     pub(super) known_owner: bool,
+    /// How it is written down in `fleet.lock`; nothing for one that the user names.
+    pub(super) locked: Option<Locked>,
+}
+
+/// Where an image comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Source<'l> {
+    /// The lock if it has one that fits, else the newest.
+    Lock(&'l Lock),
+    /// The newest, whatever the lock says.
+    Newest,
 }
 
 /// Finds the image that `aws.ami`, or else the channel and version, ask for.
 ///
 /// # Errors
-/// A precondition when there is none for this instance type.
-pub(super) async fn find(api: &Api, aws: &Aws, os: &Os) -> Result<Image> {
-    let architecture = architecture(api, &aws.instance_type).await?;
+/// A precondition when there is none for these instance types, or the locked one is gone.
+pub(super) async fn find(api: &Api, aws: &Aws, os: &Os, source: Source<'_>) -> Result<Image> {
+    let architecture = instance_types::architecture(api, aws).await?;
     if let Some(id) = &aws.ami {
         return given(api, aws, id, &architecture).await;
     }
+    let choice = Choice {
+        region: api.region.clone(),
+        architecture,
+        channel: os.channel.clone(),
+        asked: os.version.clone(),
+    };
+    let locked = match source {
+        Source::Lock(lock) => lock.find(&choice, &aws.ami_owner)?.map(|locked| (lock, locked)),
+        Source::Newest => None,
+    };
+    match locked {
+        Some((lock, locked)) => again(api, lock, locked).await,
+        None => newest(api, aws, os, choice).await,
+    }
+}
+
+async fn newest(api: &Api, aws: &Aws, os: &Os, choice: Choice) -> Result<Image> {
+    let architecture = &choice.architecture;
     let pattern = match os.version.as_str() {
         "current" => format!("Flatcar-{}-*hvm*", os.channel),
         version => format!("Flatcar-{}-{version}-*hvm*", os.channel),
     };
-    let found = images(api, &pattern, &aws.ami_owner, &architecture).await?;
-    choose(&found, &aws.ami_owner, os, &architecture).ok_or_else(|| ProviderError::Precondition {
+    let found = images(api, &pattern, &aws.ami_owner, architecture).await?;
+    choose(&found, &aws.ami_owner, &choice).ok_or_else(|| ProviderError::Precondition {
         what: format!(
             "region {} has no image {pattern} of account {} for {architecture} ({})",
             api.region, aws.ami_owner, aws.instance_type
@@ -41,6 +75,44 @@ pub(super) async fn find(api: &Api, aws: &Aws, os: &Os) -> Result<Image> {
         fix: "images are withdrawn some months after their release: choose another `os.version` (`current` is the \
               newest), or name an image in `aws.ami`"
             .to_owned(),
+    })
+}
+
+/// The image of the lock, if it is still there and still what the lock says.
+async fn again(api: &Api, lock: &Lock, locked: Locked) -> Result<Image> {
+    let file = lock.name();
+    let way_out = match locked.choice.asked.as_str() {
+        "current" => {
+            format!(
+                "`fleet roll --os --strategy replace` moves to the newest; so does `fleet up` without this entry in {file}"
+            )
+        }
+        _ => format!("name another `os.version`, or remove this entry from {file}"),
+    };
+    let Some(found) = described(api, &locked.id).await? else {
+        let what = format!(
+            "image {} ({}), which {file} names, is not (or no longer) in region {}",
+            locked.name, locked.id, api.region
+        );
+        return Err(ProviderError::Precondition { what, fix: way_out });
+    };
+    let fits = found.owner_id() == Some(&locked.owner)
+        && found.name() == Some(&locked.name)
+        && choose(std::slice::from_ref(&found), &locked.owner, &locked.choice).is_some();
+    if fits {
+        let image = read(&found, &locked.owner, Some(locked.clone()));
+        return image.ok_or_else(|| ProviderError::api("looking at an image", "it has no identifier"));
+    }
+    Err(ProviderError::Precondition {
+        what: format!(
+            "image {} is {} of account {}, not {} of account {} as {file} says",
+            locked.id,
+            found.name().unwrap_or("without a name"),
+            found.owner_id().unwrap_or("unknown"),
+            locked.name,
+            locked.owner
+        ),
+        fix: format!("somebody changed {file}: restore it from version control, or remove this entry"),
     })
 }
 
@@ -66,17 +138,27 @@ async fn images(api: &Api, pattern: &str, owner: &str, architecture: &str) -> Re
 }
 
 /// The newest of the images that are what they say: of this owner, channel, version and architecture.
-fn choose(found: &[Described], owner: &str, os: &Os, architecture: &str) -> Option<Image> {
+fn choose(found: &[Described], owner: &str, choice: &Choice) -> Option<Image> {
     let fits = |image: &&Described| {
         image.owner_id() == Some(owner)
-            && image.architecture().is_some_and(|found| found.as_str() == architecture)
-            && version(image, &os.channel)
-                .is_some_and(|(text, _)| os.version == "current" || text == os.version)
+            && image.architecture().is_some_and(|found| found.as_str() == choice.architecture)
+            && version(image, &choice.channel)
+                .is_some_and(|(text, _)| choice.asked == "current" || text == choice.asked)
     };
     let age = |image: &&Described| {
-        (version(image, &os.channel).map(|(_, numbers)| numbers), image.creation_date().map(str::to_owned))
+        let version = version(image, &choice.channel).map(|(_, numbers)| numbers);
+        (version, image.creation_date().map(str::to_owned))
     };
-    found.iter().filter(fits).max_by_key(age).and_then(|image| read(image, owner))
+    let image = found.iter().filter(fits).max_by_key(age)?;
+    let locked = Locked {
+        choice: choice.clone(),
+        owner: owner.to_owned(),
+        id: image.image_id()?.to_owned(),
+        name: image.name()?.to_owned(),
+        version: version(image, &choice.channel)?.0.to_owned(),
+        created: image.creation_date().map(str::to_owned),
+    };
+    read(image, owner, Some(locked))
 }
 
 /// The version in the name of an image of a channel: `Flatcar-stable-4230.2.3-hvm`, `Flatcar-lts-4081.3.6-arm64-hvm`.
@@ -87,23 +169,36 @@ fn version<'i>(image: &'i Described, channel: &str) -> Option<(&'i str, Vec<u64>
     (numbers.len() == 3 && kind.contains("hvm")).then_some((version, numbers))
 }
 
-fn read(image: &Described, owner: &str) -> Option<Image> {
+fn read(image: &Described, owner: &str, locked: Option<Locked>) -> Option<Image> {
+    let of = image.owner_id().unwrap_or_default();
     Some(Image {
         id: image.image_id()?.to_owned(),
         name: image.name().unwrap_or_default().to_owned(),
         root_device: image.root_device_name().unwrap_or("/dev/xvda").to_owned(),
-        known_owner: image.owner_id() == Some(owner),
+        known_owner: of == owner || of == MARKETPLACE,
+        locked,
     })
+}
+
+/// One image by its identifier, if it can be launched.
+async fn described(api: &Api, id: &str) -> Result<Option<Described>> {
+    let answer = match api.client.describe_images().image_ids(id).send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let failure = api.failed(&format!("looking at image {id}"), "ec2:DescribeImages", &error);
+            let gone = matches!(failure.code.as_str(), "InvalidAMIID.NotFound" | "InvalidAMIID.Unavailable");
+            return if gone { Ok(None) } else { Err(failure.into()) };
+        }
+    };
+    let available = |image: &&Described| image.state().is_none_or(|state| *state == ImageState::Available);
+    Ok(answer.images().iter().find(available).cloned())
 }
 
 /// The image that the user names: of the Marketplace, or of their own.
 async fn given(api: &Api, aws: &Aws, id: &str, architecture: &str) -> Result<Image> {
-    let doing = format!("looking at image {id}");
-    let answer = api.client.describe_images().image_ids(id).send().await;
-    let answer = answer.map_err(|error| api.failed(&doing, "ec2:DescribeImages", &error))?;
-    let Some(image) = answer.images().first() else {
+    let Some(image) = described(api, id).await? else {
         return Err(ProviderError::Precondition {
-            what: format!("there is no image {id} in region {}", api.region),
+            what: format!("image {id} is not (or no longer) in region {}", api.region),
             fix: "name another in `aws.ami`, or remove the key".to_owned(),
         });
     };
@@ -114,21 +209,8 @@ async fn given(api: &Api, aws: &Aws, id: &str, architecture: &str) -> Result<Ima
             fix: "change `aws.ami` or `aws.instance_type`".to_owned(),
         });
     }
-    read(image, &aws.ami_owner).ok_or_else(|| ProviderError::api(doing, "the answer has no identifier"))
-}
-
-async fn architecture(api: &Api, instance_type: &str) -> Result<String> {
-    let doing = format!("looking at instance type {instance_type}");
-    let answer = api.client.describe_instance_types().instance_types(instance_type.into()).send().await;
-    let answer = answer.map_err(|error| api.failed(&doing, "ec2:DescribeInstanceTypes", &error))?;
-    let info = answer.instance_types().first().and_then(|info| info.processor_info());
-    let supported = info.map(ProcessorInfo::supported_architectures).unwrap_or_default();
-    let known =
-        supported.iter().map(ArchitectureType::as_str).find(|found| matches!(*found, "x86_64" | "arm64"));
-    known.map(str::to_owned).ok_or_else(|| ProviderError::Precondition {
-        what: format!("instance type {instance_type} runs neither x86_64 nor arm64"),
-        fix: "choose another `aws.instance_type`".to_owned(),
-    })
+    read(&image, &aws.ami_owner, None)
+        .ok_or_else(|| ProviderError::api(format!("looking at image {id}"), "the answer has no identifier"))
 }
 
 #[cfg(test)]
@@ -149,8 +231,12 @@ mod tests {
     }
 
     fn chosen(found: &[Described], version: &str) -> Option<String> {
-        let os = Os { channel: "stable".into(), version: version.into(), reboot: "off".into() };
-        choose(found, OWNER, &os, "x86_64").map(|image| image.id)
+        let [region, architecture, channel, asked] =
+            ["eu-central-1", "x86_64", "stable", version].map(str::to_owned);
+        let choice = Choice { region, architecture, channel, asked };
+        let image = choose(found, OWNER, &choice)?;
+        assert_eq!(image.locked.map(|locked| locked.id).as_ref(), Some(&image.id));
+        Some(image.id)
     }
 
     #[test]
@@ -163,6 +249,12 @@ mod tests {
         assert_eq!(chosen(&found, "current").as_deref(), Some("c"));
         assert_eq!(chosen(&found, "4230.2.9").as_deref(), Some("b"));
         assert_eq!(chosen(&found, "4230.2.1"), None);
+    }
+
+    #[test]
+    fn the_marketplace_is_no_stranger() {
+        let known = |owner| read(&image("a", "x", owner, ""), OWNER, None).unwrap().known_owner;
+        assert!(known(MARKETPLACE) && known(OWNER) && !known("123456789012"));
     }
 
     #[test]

@@ -1,17 +1,17 @@
 //! What was asked of EC2 and may have happened: written before the call, so that the next run asks the same again
 //! and does not launch twice.
 
-use std::hash::{BuildHasher as _, RandomState};
-
 use serde::{Deserialize, Serialize};
 
 use super::request::Request;
 use crate::provider::{ProviderError, Result};
+use crate::store::nonce::nonce;
 use crate::store::{Store, StoreError};
 
 const FOLDER: &str = "launches";
-/// The format of an [`Intent`].
-const VERSION: u32 = 1;
+/// The format of an [`Intent`]. 2 came with addresses, Spot and placement: a fleet that does not know them would send
+/// another call under the same token. What was written as 1 reads as 2.
+const VERSION: u32 = 2;
 
 /// The calls of one launch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,12 +81,6 @@ impl Intent {
     pub(super) fn new() -> Self {
         Self { version: VERSION, generation: nonce(), open: Vec::new() }
     }
-}
-
-/// A word that no other launch has: the standard library seeds its hashers from the system's randomness.
-fn nonce() -> String {
-    let half = |salt: u8| RandomState::new().hash_one(salt);
-    format!("{:016x}{:016x}", half(0), half(1))
 }
 
 fn key(number: u64) -> String {

@@ -4,6 +4,7 @@ use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{Filter, KeyPairInfo, ResourceType};
 
 use super::client::Api;
+use super::errors::Failure;
 use super::tags;
 use crate::provider::{ProviderError, Result};
 use crate::release::hex_digest;
@@ -16,35 +17,62 @@ pub(super) fn name(fleet: &str) -> String {
     format!("fleet-{fleet}")
 }
 
-/// Makes the public key known to EC2, once. Returns the name of the key pair.
+/// A key pair that hosts get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    /// What EC2 calls it.
+    pub(super) name: String,
+    /// Whether it is there; else fleet is to import it.
+    pub(super) is_known: bool,
+}
+
+/// Whether EC2 knows the public key.
 ///
 /// # Errors
 /// A precondition when EC2 knows another key under this name: hosts would not let this machine in.
-pub(super) async fn ensure(api: &Api, fleet: &str, public_key: &str) -> Result<String> {
+pub(super) async fn look(api: &Api, fleet: &str, public_key: &str) -> Result<Key> {
     let name = name(fleet);
-    let digest = digest(public_key);
-    if let Some(found) = find(api, &name).await? {
-        return same(&found, &digest, &name);
+    let is_known = match find(api, &name).await? {
+        Some(found) => same(&found, &digest(public_key), &name).map(|()| true)?,
+        None => false,
+    };
+    Ok(Key { name, is_known })
+}
+
+/// Makes the public key known to EC2, once.
+///
+/// # Errors
+/// As for [`look`], and when EC2 refuses.
+pub(super) async fn import(api: &Api, fleet: &str, public_key: &str) -> Result<()> {
+    let Err(failure) = send(api, fleet, public_key, false).await else { return Ok(()) };
+    // Another run was faster, or an earlier try of this call was carried out.
+    let name = name(fleet);
+    match find(api, &name).await? {
+        Some(found) if failure.code == "InvalidKeyPair.Duplicate" => same(&found, &digest(public_key), &name),
+        _ => Err(failure.into()),
     }
+}
+
+/// Asks whether EC2 would import the key. It always answers with an error, see [`Failure::would_do`].
+pub(super) async fn dry_run(api: &Api, fleet: &str, public_key: &str) -> Option<Failure> {
+    send(api, fleet, public_key, true).await.err()
+}
+
+async fn send(api: &Api, fleet: &str, public_key: &str, dry_run: bool) -> std::result::Result<(), Failure> {
+    let name = name(fleet);
     let mut marks = std::collections::BTreeMap::from([(tags::FLEET.to_owned(), fleet.to_owned())]);
-    marks.insert(KEY.to_owned(), digest.clone());
+    marks.insert(KEY.to_owned(), digest(public_key));
     let sent = api
         .client
         .import_key_pair()
         .key_name(&name)
         .public_key_material(Blob::new(public_key))
         .tag_specifications(tags::specification(ResourceType::KeyPair, &marks))
+        .set_dry_run(dry_run.then_some(true))
         .send()
         .await;
-    let failure = match sent {
-        Ok(_) => return Ok(name),
-        Err(error) => api.failed(&format!("importing key pair {name}"), "ec2:ImportKeyPair", &error),
-    };
-    // Another run was faster, or an earlier try of this call was carried out.
-    match find(api, &name).await? {
-        Some(found) if failure.code == "InvalidKeyPair.Duplicate" => same(&found, &digest, &name),
-        _ => Err(failure.into()),
-    }
+    sent.map(drop)
+        .map_err(|error| api.failed(&format!("importing key pair {name}"), "ec2:ImportKeyPair", &error))
 }
 
 /// Forgets the key pair, if it is this fleet's.
@@ -72,14 +100,15 @@ async fn find(api: &Api, name: &str) -> Result<Option<KeyPairInfo>> {
     Ok(answer.key_pairs().iter().find(|found| found.key_name() == Some(name)).cloned())
 }
 
-fn same(found: &KeyPairInfo, digest: &str, name: &str) -> Result<String> {
+fn same(found: &KeyPairInfo, digest: &str, name: &str) -> Result<()> {
     if tag(found, KEY) == Some(digest) {
-        return Ok(name.to_owned());
+        return Ok(());
     }
     Err(ProviderError::Precondition {
         what: format!("EC2 knows another key as {name}; hosts would not let this machine in"),
         fix: format!(
-            "bring the state folder (its ssh/ above all) from the machine that launched this fleet; \
+            "use the state that this fleet was launched with, its ssh/ above all (`state`: a bucket, or the folder of \
+             the machine that launched it); \
              if the fleet has no host any more: aws ec2 delete-key-pair --key-name {name}"
         ),
     })

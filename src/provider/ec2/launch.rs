@@ -4,30 +4,40 @@
 //! sends the very same call: EC2 carries it out if it never did, and else only answers. Instances have their names
 //! from the first moment (see [`host_names`](super::host_names)), so there is no half-made host to adopt.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
+use aws_sdk_ec2::types::InstanceStateName;
+use futures_util::stream::{self, StreamExt as _};
 
 use super::ground::Ground;
-use super::host_names;
 use super::intent::{Intent, Intents};
 use super::list::{Instance, Which};
-use super::request::{Request, token};
-use super::spread::spread;
-use super::{Ec2Provider, name_tags, tags, user_data, wait};
+use super::preflight::Preflight;
+use super::request::Request;
+use super::requests::Common;
+use super::room::{Full, Room};
+use super::{Ec2Provider, key_pair, name_tags, wait};
 use crate::event::{Event, Events};
 use crate::provider::{Host, Launch, Power, ProviderError, Result};
+
+/// Calls at once. There are more only where each host has an address of its own, and EC2 throttles RunInstances to a
+/// few a second (EC2 API Reference, "Request throttling").
+const CALLS: usize = 8;
 
 impl Ec2Provider {
     /// Launches those of the hosts that do not exist, and waits until all of them run.
     pub(super) async fn launch_all(&self, launches: &[Launch], events: &dyn Events) -> Result<Vec<Host>> {
+        // A roll may launch hosts side by side; an open intent must be one of a run that was cut off.
+        let _turn = self.launching.lock().await;
         let ground = self.ground(events).await?;
+        let aws = &self.config.aws;
+        let types = std::iter::once(&aws.instance_type).chain(&aws.fallback_types).cloned().collect();
+        let mut room = Room::new(types, aws.subnets.clone());
         let intents = Intents::new(self.store.clone());
         let (mut number, open) = intents.last().await?;
         if !open.is_empty() {
             self.ask_again(&intents, number, open, launches, events).await?;
         }
-        let mut subnets = self.config.aws.subnets.clone();
         let mut before = Vec::new();
         loop {
             let existing = self.instances(Which::Live).await?;
@@ -39,7 +49,17 @@ impl Ec2Provider {
                 return self.until_up(launches, &Sent::default()).await;
             }
             let mut intent = Intent::new();
-            intent.open = self.requests(ground, &intent.generation, &subnets, &missing, &existing)?;
+            let common = Common {
+                config: &self.config,
+                store: &self.store,
+                ground: &ground,
+                generation: &intent.generation,
+                room: &room,
+            };
+            let requests = common.requests(&missing, &existing).await?;
+            self.make_ready(&ground, requests.first(), &existing, events).await?;
+            self.until_addresses_are_free(&requests).await?;
+            intent.open = requests;
             number += 1;
             intents.open(number, &intent).await?;
             let mut sent = self.send_all(intent.open, events).await;
@@ -49,81 +69,70 @@ impl Ec2Provider {
                 intents.close(number, sent.unknown.clone()).await?;
             }
             let Some((host, source)) = sent.failure.take() else { return up };
-            subnets.retain(|subnet| !sent.full.contains(subnet));
+            sent.full.iter().for_each(|(full, _)| room.fill(full));
             sent.done.extend(before);
-            if sent.hopeless || subnets.is_empty() || up.is_err() {
+            let next: Option<BTreeSet<String>> =
+                sent.full.iter().map(|(_, fixed)| elsewhere(&room, fixed)).collect();
+            let Some(next) = next.filter(|_| !sent.hopeless && up.is_ok()) else {
                 return Err(failed(host, &sent, source));
-            }
+            };
             before = sent.done;
-            let message = format!("{source}\n  fleet tries {} for these hosts", subnets.join(", "));
-            events.emit(Event::Warning { message });
+            let next = next.into_iter().collect::<Vec<_>>().join(", ");
+            events
+                .emit(Event::Warning { message: format!("{source}\n  fleet tries {next} for these hosts") });
         }
     }
 
-    /// The calls that launch hosts: one for each subnet and kind of host.
-    fn requests(
+    /// Asks, once in a run, whether these credentials may launch hosts; only then makes what hosts need.
+    async fn make_ready(
         &self,
         ground: &Ground,
-        generation: &str,
-        subnets: &[String],
-        missing: &[&Launch],
+        first: Option<&Request>,
         existing: &[Instance],
-    ) -> Result<Vec<Request>> {
-        let mut requests = Vec::new();
-        let mut kinds: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-        for launch in missing {
-            kinds.entry((&launch.group, &launch.ignition)).or_default().push(&launch.name);
-        }
-        for ((group, ignition), names) in kinds {
-            let user_data = user_data::user_data(ignition)?;
-            let mut taken = BTreeMap::new();
-            for instance in existing.iter().filter(|instance| instance.host.group == group) {
-                *taken.entry(instance.subnet.clone()).or_insert(0) += 1;
+        events: &dyn Events,
+    ) -> Result<()> {
+        let Some(first) = first else { return Ok(()) };
+        let ready = async {
+            let (fleet, public_key) = (&self.config.name, &self.ssh_public_key);
+            let preflight = Preflight {
+                api: &self.api,
+                fleet,
+                public_key,
+                key: &ground.key,
+                first,
+                instance: existing.first(),
+            };
+            Box::pin(preflight.check()).await?;
+            if !ground.key.is_known {
+                Box::pin(key_pair::import(&self.api, fleet, public_key)).await?;
             }
-            let mut by_subnet: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-            for (name, subnet) in names.iter().zip(spread(names.len(), subnets, &taken)) {
-                by_subnet.entry(subnet).or_default().push(name);
-            }
-            let by_subnet = subnets.iter().filter_map(|subnet| by_subnet.get_key_value(subnet.as_str()));
-            for (subnet, hosts) in by_subnet {
-                for hosts in batches(hosts) {
-                    requests.push(self.request(ground, generation, (group, subnet), hosts, &user_data));
-                }
-            }
-        }
-        Ok(requests)
+            self.write_lock(ground, events)
+        };
+        self.ready.get_or_try_init(|| ready).await.map(drop)
     }
 
-    fn request(
-        &self,
-        ground: &Ground,
-        generation: &str,
-        (group, subnet): (&str, &str),
-        hosts: &[&str],
-        user_data: &str,
-    ) -> Request {
-        let fleet = &self.config.name;
-        let aws = &self.config.aws;
-        Request {
-            token: token(fleet, generation, subnet, hosts),
-            hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
-            image: ground.image.id.clone(),
-            root_device: ground.image.root_device.clone(),
-            instance_type: aws.instance_type.clone(),
-            subnet: subnet.to_owned(),
-            security_groups: aws.security_groups.clone(),
-            instance_profile: aws.instance_profile.clone(),
-            key_name: ground.key_name.clone(),
-            volume_size: aws.volume_size,
-            public_ip: aws.public_ip,
-            tags: tags::at_launch(fleet, group, hosts, &aws.tags),
-            user_data: user_data.to_owned(),
+    /// An instance that is going keeps its address until it is gone.
+    async fn until_addresses_are_free(&self, requests: &[Request]) -> Result<()> {
+        let fixed: BTreeSet<&str> = requests
+            .iter()
+            .filter(|request| request.address.is_some())
+            .flat_map(|request| request.hosts.iter().map(String::as_str))
+            .collect();
+        if fixed.is_empty() {
+            return Ok(());
         }
+        let goes =
+            |i: &Instance| i.state == InstanceStateName::ShuttingDown && fixed.contains(i.host.name.as_str());
+        let free = |found: &[Instance]| !found.iter().any(goes);
+        let what = "the end of instances that hold fixed addresses";
+        wait::until(&self.api, &self.config.name, what, wait::DEADLINE, free).await.map(drop)
     }
 
     /// Sends calls side by side.
     async fn send_all(&self, requests: Vec<Request>, events: &dyn Events) -> Sent {
-        let results = join_all(requests.iter().map(|request| request.send(&self.api))).await;
+        // The futures of the SDK are large.
+        let calls: Vec<_> = requests.iter().map(|request| Box::pin(request.send(&self.api))).collect();
+        let results: Vec<_> = stream::iter(calls).buffered(CALLS).collect().await;
         let mut sent = Sent::default();
         for (request, result) in requests.into_iter().zip(results) {
             match result {
@@ -134,10 +143,12 @@ impl Ec2Provider {
                 Err(failure) => {
                     let host = request.hosts.first().cloned().unwrap_or_default();
                     sent.failed.extend(request.hosts.iter().cloned());
-                    if failure.is_full() {
-                        sent.full.insert(request.subnet.clone());
-                    } else {
-                        sent.hopeless = true;
+                    match failure.full(&request.instance_type, &request.subnet) {
+                        Some(full) => {
+                            let fixed = request.address.is_some().then(|| request.subnet.clone());
+                            sent.full.push((full, fixed));
+                        }
+                        None => sent.hopeless = true,
                     }
                     if !failure.refused {
                         sent.unknown.push(request);
@@ -199,13 +210,23 @@ impl Ec2Provider {
     ///
     /// # Errors
     /// When EC2 does not answer.
-    pub(super) async fn settle(&self) -> Result<()> {
+    pub(super) async fn settle(&self, events: &dyn Events) -> Result<()> {
         let intents = Intents::new(self.store.clone());
         let (number, open) = intents.last().await?;
         if open.is_empty() {
             return Ok(());
         }
-        self.until_seen(&open).await?;
+        let existing = self.instances(Which::All).await?;
+        let hidden: Vec<Request> = open.into_iter().filter(|request| !is_seen(request, &existing)).collect();
+        if !hidden.is_empty() {
+            let hosts: usize = hidden.iter().map(|request| request.hosts.len()).sum();
+            let longest = wait::HIDDEN.as_secs();
+            let message = format!(
+                "a launch of {hosts} hosts was interrupted; waiting up to {longest} s until EC2 shows what became of it"
+            );
+            events.emit(Event::Step { step: "teardown", message });
+        }
+        self.until_seen(&hidden).await?;
         intents.close(number, Vec::new()).await
     }
 
@@ -249,12 +270,20 @@ struct Sent {
     unknown: Vec<Request>,
     /// The hosts of calls that were refused or whose answer was lost.
     failed: BTreeSet<String>,
-    /// Subnets that had no room; another may.
-    full: BTreeSet<String>,
-    /// Something failed that another subnet would not mend.
+    /// What there was no more of, and the subnet that the hosts are bound to, if they are.
+    full: Vec<(Full, Option<String>)>,
+    /// Something failed that neither another subnet nor another type would mend.
     hopeless: bool,
     /// The first failure, with the first host of its call.
     failure: Option<(String, ProviderError)>,
+}
+
+/// Where hosts that found no room may go, in words.
+fn elsewhere(room: &Room, fixed: &Option<String>) -> Option<String> {
+    match fixed {
+        Some(subnet) => room.within(subnet).map(|kind| format!("{kind} in {subnet}")),
+        None => room.anywhere().map(|(kind, subnets)| format!("{kind} in {}", subnets.join(", "))),
+    }
 }
 
 fn is_seen(request: &Request, found: &[Instance]) -> bool {
@@ -270,28 +299,4 @@ fn failed(host: String, sent: &Sent, source: ProviderError) -> ProviderError {
     let launched = sent.done.iter().flat_map(|request| request.hosts.iter());
     let existing = launched.filter(|name| **name != host).cloned().collect();
     ProviderError::Launch { host, existing, source: Box::new(source) }
-}
-
-/// Cuts the hosts of a call so that their names fit into one tag.
-fn batches<'n>(hosts: &'n [&'n str]) -> Vec<&'n [&'n str]> {
-    if hosts.len() < 2 || host_names::encode(hosts).is_some() {
-        return vec![hosts];
-    }
-    let (front, back) = hosts.split_at(hosts.len() / 2);
-    [batches(front), batches(back)].concat()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_do_not_fit_one_tag_make_several_calls() {
-        let names: Vec<String> = (0..300u32).map(|n| format!("tasks-{}", n * n)).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let batches = batches(&names);
-        assert!(batches.len() > 1 && batches.len() < 20, "{}", batches.len());
-        assert_eq!(batches.concat(), names);
-        assert!(batches.iter().all(|batch| host_names::encode(batch).is_some()));
-    }
 }

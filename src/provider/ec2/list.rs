@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ec2::types::{Filter, Instance as Described, InstanceStateName as State, Reservation};
 
 use super::client::Api;
+use super::errors::Failure;
 use super::tags;
-use crate::provider::{Endpoint, Host, Power, Result};
+use crate::provider::{Endpoint, Host, Power};
 
 /// The most instances of one page (EC2 API Reference, DescribeInstances).
 const PAGE: i32 = 1000;
@@ -46,7 +47,7 @@ impl Instance {
 }
 
 /// Every instance with this fleet's tag, sorted by group and number. One call for each thousand.
-pub(super) async fn instances(api: &Api, fleet: &str, which: Which) -> Result<Vec<Instance>> {
+pub(super) async fn instances(api: &Api, fleet: &str, which: Which) -> Result<Vec<Instance>, Failure> {
     let mut request = api.client.describe_instances().filters(tags::of_fleet(fleet));
     if which == Which::Live {
         let states = LIVE.iter().map(|state| state.as_str().to_owned()).collect();
@@ -107,8 +108,11 @@ fn read(instance: &Described, fleet: &str) -> Option<Instance> {
         power,
         ssh: address.clone().map(|address| Endpoint { address, port: 22 }),
         address,
+        private_address: instance.private_ip_address().map(str::to_owned),
         created: attached.chain(launched).min().unwrap_or_default(),
         started: launched.filter(|_| power == Power::Running),
+        image: instance.image_id().map(str::to_owned),
+        launched: tags.get(tags::RELEASE).map(|release| (*release).to_owned()),
     };
     let reason = instance.state_reason().and_then(|reason| reason.message()).map(str::to_owned);
     let subnet = instance.subnet_id().unwrap_or_default().to_owned();
@@ -177,8 +181,11 @@ mod tests {
             "port": 22
           },
           "address": "10.0.0.7",
+          "private_address": "10.0.0.7",
           "created": 1714557601,
-          "started": 1714557601
+          "started": 1714557601,
+          "image": null,
+          "launched": null
         }
         "#);
     }

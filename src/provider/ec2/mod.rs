@@ -3,38 +3,54 @@
 //! Everything fleet makes carries the tag `fleet:name`; what does not carry it is never listed, changed or removed.
 //! This folder alone knows the AWS SDK.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use aws_sdk_ec2::Client;
-use tokio::sync::OnceCell;
+use jiff::Timestamp;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::config::model::Config;
 use crate::event::{Event, Events};
-use crate::provider::{Host, Launch, Power, Provider, ProviderError, Result};
+use crate::provider::{Host, Launch, LoadBalancer, Power, Provider, ProviderError, Relock, Result};
 use crate::store::Store;
 
+mod cidr;
 mod client;
 mod console;
+mod denial;
+mod elb;
 mod errors;
 mod glance;
 mod ground;
 mod host_names;
 mod image;
+mod instance_types;
 mod intent;
 mod key_pair;
 mod launch;
 mod list;
+mod lock;
 mod name_tags;
+mod preflight;
 mod request;
+mod requests;
+mod room;
+pub mod s3;
 mod spread;
 mod tags;
 mod terminate;
-mod user_data;
 mod wait;
 
 use client::Api;
+use elb::TargetGroups;
 use glance::Glance;
 use ground::Ground;
+use image::Source;
 use list::{Instance, Which};
+use lock::{Lock, Locked};
 
 /// One fleet's hosts on EC2.
 pub struct Ec2Provider {
@@ -42,8 +58,12 @@ pub struct Ec2Provider {
     config: Config,
     ssh_public_key: String,
     store: Store,
-    ground: OnceCell<Ground>,
-    glance: Glance,
+    lock: Option<Lock>,
+    ground: Mutex<Option<Arc<Ground>>>,
+    ready: OnceCell<()>,
+    launching: Mutex<()>,
+    glance: Arc<Glance>,
+    balancing: Option<aws_sdk_elasticloadbalancingv2::Client>,
 }
 
 impl Ec2Provider {
@@ -53,11 +73,13 @@ impl Ec2Provider {
     /// # Errors
     /// A precondition when no region is configured. EC2 itself is not asked yet.
     pub async fn connect(config: &Config, ssh_public_key: String, store: Store) -> Result<Self> {
-        let api = Api::connect(config.aws.region.as_deref()).await?;
-        Ok(Self::new(api, config, ssh_public_key, store))
+        let shared = Box::pin(client::configuration(config.aws.region.as_deref())).await?;
+        let provider = Self::new(Api::of(Client::new(&shared))?, config, ssh_public_key, store);
+        Ok(provider.with_balancing(aws_sdk_elasticloadbalancingv2::Client::new(&shared)))
     }
 
-    /// As [`Self::connect`], with a client that is configured already.
+    /// As [`Self::connect`], with a client that is configured already. It has no load balancer
+    /// (see [`Self::with_balancing`]).
     ///
     /// # Errors
     /// A precondition when the client has no region.
@@ -76,31 +98,86 @@ impl Ec2Provider {
             config: config.clone(),
             ssh_public_key,
             store,
-            ground: OnceCell::new(),
-            glance: Glance::default(),
+            lock: None,
+            ground: Mutex::default(),
+            ready: OnceCell::new(),
+            launching: Mutex::default(),
+            glance: Arc::default(),
+            balancing: None,
         }
     }
 
+    /// Looks again after this pause already, for an imitation of EC2 that answers at once and counts no calls.
+    #[must_use]
+    pub fn impatient(mut self, pause: Duration) -> Self {
+        self.api.pauses = (pause, pause);
+        self.glance = Arc::new(Glance::new(pause));
+        self
+    }
+
+    /// Reaches the load balancer by this client.
+    #[must_use]
+    pub fn with_balancing(mut self, client: aws_sdk_elasticloadbalancingv2::Client) -> Self {
+        self.balancing = Some(client);
+        self
+    }
+
+    /// The target groups of `aws.target_groups`; nothing where there are none.
+    pub fn balancer(&self) -> Option<Box<dyn LoadBalancer>> {
+        let client = self.balancing.clone().filter(|_| !self.config.aws.target_groups.is_empty())?;
+        Some(Box::new(TargetGroups::new(client, self.api.clone(), &self.config, Arc::clone(&self.glance))))
+    }
+
+    /// The same with a lock: the image that this file names is what hosts start from, until somebody moves on
+    /// ([`Provider::relock`]). The file need not be there. `now` tells how old images are.
+    #[must_use]
+    pub fn with_lock(mut self, file: PathBuf, now: fn() -> Timestamp) -> Self {
+        self.lock = Some(Lock::new(file, now));
+        self
+    }
+
     async fn instances(&self, which: Which) -> Result<Vec<Instance>> {
-        list::instances(&self.api, &self.config.name, which).await
+        Ok(list::instances(&self.api, &self.config.name, which).await?)
     }
 
     /// What hosts start from; looked for once.
-    async fn ground(&self, events: &dyn Events) -> Result<&Ground> {
+    async fn ground(&self, events: &dyn Events) -> Result<Arc<Ground>> {
+        let mut known = self.ground.lock().await;
+        if let Some(ground) = known.as_ref() {
+            return Ok(ground.clone());
+        }
+        let source = self.lock.as_ref().map_or(Source::Newest, Source::Lock);
         // The futures of the SDK are large.
-        let find = Box::pin(async {
-            let ground = Box::pin(ground::find(&self.api, &self.config, &self.ssh_public_key)).await?;
-            let image = &ground.image;
-            let message = format!("hosts start from {} ({}, {})", image.name, image.id, self.api.region);
-            events.emit(Event::Step { step: "prepare", message });
-            if !image.known_owner {
-                let message =
-                    format!("image {} is not of Flatcar's account; it starts as root on hosts", image.id);
-                events.emit(Event::Warning { message });
-            }
-            Ok(ground)
-        });
-        self.ground.get_or_try_init(|| find).await
+        let ground = Box::pin(ground::find(&self.api, &self.config, &self.ssh_public_key, source)).await?;
+        let image = &ground.image;
+        let message = format!("hosts start from {} ({}, {})", image.name, image.id, self.api.region);
+        events.emit(Event::Step { step: "prepare", message });
+        if !image.known_owner {
+            let message =
+                format!("image {} is not of Flatcar's account; it starts as root on hosts", image.id);
+            events.emit(Event::Warning { message });
+        }
+        let old = self.lock.as_ref().zip(image.locked.as_ref()).and_then(|(lock, image)| lock.warning(image));
+        if let Some(message) = old {
+            events.emit(Event::Warning { message });
+        }
+        Ok(known.insert(Arc::new(ground)).clone())
+    }
+
+    /// Writes down what hosts start from, if that is not what the lock says.
+    fn write_lock(&self, ground: &Ground, events: &dyn Events) -> Result<()> {
+        let Some((lock, image)) = self.lock.as_ref().zip(ground.image.locked.as_ref()) else { return Ok(()) };
+        if lock.find(&image.choice, &image.owner)?.as_ref() == Some(image) {
+            return Ok(());
+        }
+        lock.set(image.clone())?;
+        let message = format!(
+            "{} names {} from now on; commit it, and all start from this image",
+            lock.name(),
+            image.name
+        );
+        events.emit(Event::Step { step: "prepare", message });
+        Ok(())
     }
 
     /// Waits until none of the hosts is on its way to somewhere else, and returns the identifiers of those that are
@@ -120,6 +197,25 @@ impl Ec2Provider {
 impl Provider for Ec2Provider {
     async fn prepare(&self, events: &dyn Events) -> Result<()> {
         self.ground(events).await.map(drop)
+    }
+
+    async fn relock(&self, events: &dyn Events) -> Result<Option<Relock>> {
+        let mut known = self.ground.lock().await;
+        let find = image::find(&self.api, &self.config.aws, &self.config.os, Source::Newest);
+        let image = Box::pin(find).await?;
+        let Some((lock, newest)) = self.lock.as_ref().zip(image.locked) else { return Ok(None) };
+        let before = lock.find(&newest.choice, &newest.owner)?;
+        let relock = Relock { from: before.as_ref().map(Locked::os_image), to: newest.os_image() };
+        let message = match &relock.from {
+            Some(from) if from.id == newest.id => format!("{} is the newest image", newest.name),
+            _ => format!("{} names {} ({}) from now on", lock.name(), newest.name, newest.id),
+        };
+        if before.as_ref() != Some(&newest) {
+            lock.set(newest)?;
+        }
+        *known = None;
+        events.emit(Event::Step { step: "prepare", message });
+        Ok(Some(relock))
     }
 
     async fn list(&self) -> Result<Vec<Host>> {
@@ -160,8 +256,8 @@ impl Provider for Ec2Provider {
         terminated
     }
 
-    async fn teardown(&self) -> Result<()> {
-        self.settle().await?;
+    async fn teardown(&self, events: &dyn Events) -> Result<()> {
+        self.settle(events).await?;
         let left = self.instances(Which::Live).await?;
         if !left.is_empty() {
             let names: Vec<_> = left.into_iter().map(|instance| instance.host.name).collect();

@@ -1,11 +1,17 @@
 //! One call that launches instances: everything in it, as a value that can be journaled and sent again unchanged.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
+use aws_sdk_ec2::error::SdkError;
+use aws_sdk_ec2::operation::run_instances::RunInstancesError;
+use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
-    InstanceMetadataEndpointState, InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification,
-    ResourceType, VolumeType,
+    InstanceInterruptionBehavior, InstanceMarketOptionsRequest, InstanceMetadataEndpointState,
+    InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification, MarketType,
+    Placement as Ec2Placement, ResourceType, SpotInstanceType, SpotMarketOptions, Tenancy as Ec2Tenancy,
+    VolumeType,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::client::Api;
 use super::errors::Failure;
 use super::tags;
+use crate::config::model::{Placement, Spot, Tenancy};
 use crate::release::hex_digest;
 
 /// The longest token that EC2 takes (EC2 API Reference, RunInstances, ClientToken).
@@ -37,6 +44,13 @@ pub(super) struct Request {
     /// GiB.
     pub(super) volume_size: u32,
     pub(super) public_ip: Option<bool>,
+    /// A fixed private address, for a call of one host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) address: Option<IpAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) spot: Option<Spot>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) placement: Option<Placement>,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) user_data: String,
 }
@@ -60,6 +74,31 @@ impl Request {
 
     /// Sends the call: all of the hosts, or none. The identifiers are in the order of the hosts.
     pub(super) async fn send(&self, api: &Api) -> Result<Vec<String>, Failure> {
+        let answer = self.call(api).client_token(&self.token).key_name(&self.key_name).send().await;
+        let answer = answer.map_err(|error| self.failed(api, &error))?;
+        let mut launched: Vec<_> = answer
+            .instances()
+            .iter()
+            .filter_map(|instance| Some((instance.ami_launch_index(), instance.instance_id()?.to_owned())))
+            .collect();
+        launched.sort();
+        Ok(launched.into_iter().map(|(_, id)| id).collect())
+    }
+
+    /// Asks whether EC2 would carry the call out. It always answers with an error, see [`Failure::would_do`]. A key
+    /// pair that is still to be imported is left out: it would be the reason.
+    pub(super) async fn dry_run(&self, api: &Api, key_is_known: bool) -> Option<Failure> {
+        let key = key_is_known.then(|| self.key_name.clone());
+        let answer = self.call(api).set_key_name(key).dry_run(true).send().await;
+        answer.err().map(|error| self.failed(api, &error))
+    }
+
+    fn failed(&self, api: &Api, error: &SdkError<RunInstancesError>) -> Failure {
+        let doing = format!("launching {} ({}) in {}", self.named(), self.instance_type, self.subnet);
+        api.failed(&doing, "ec2:RunInstances", error)
+    }
+
+    fn call(&self, api: &Api) -> RunInstancesFluentBuilder {
         let count = i32::try_from(self.hosts.len()).unwrap_or(i32::MAX);
         let root = EbsBlockDevice::builder()
             .volume_type(VolumeType::Gp3)
@@ -76,18 +115,16 @@ impl Request {
             .subnet_id(&self.subnet)
             .set_groups(Some(self.security_groups.clone()).filter(|groups| !groups.is_empty()))
             .set_associate_public_ip_address(self.public_ip)
+            .set_private_ip_address(self.address.map(|address| address.to_string()))
             .delete_on_termination(true);
         let kinds = [ResourceType::Instance, ResourceType::Volume, ResourceType::NetworkInterface];
         let specifications = kinds.into_iter().map(|kind| tags::specification(kind, &self.tags)).collect();
-        let answer = api
-            .client
+        api.client
             .run_instances()
-            .client_token(&self.token)
             .min_count(count)
             .max_count(count)
             .image_id(&self.image)
             .instance_type(self.instance_type.as_str().into())
-            .key_name(&self.key_name)
             .set_iam_instance_profile(self.instance_profile.as_deref().map(profile))
             .user_data(STANDARD.encode(&self.user_data))
             .metadata_options(metadata.build())
@@ -96,18 +133,34 @@ impl Request {
             )
             .network_interfaces(interface.build())
             .set_tag_specifications(Some(specifications))
-            .send()
-            .await;
-        let doing = format!("launching {} in {}", self.named(), self.subnet);
-        let answer = answer.map_err(|error| api.failed(&doing, "ec2:RunInstances", &error))?;
-        let mut launched: Vec<_> = answer
-            .instances()
-            .iter()
-            .filter_map(|instance| Some((instance.ami_launch_index(), instance.instance_id()?.to_owned())))
-            .collect();
-        launched.sort();
-        Ok(launched.into_iter().map(|(_, id)| id).collect())
+            .set_instance_market_options(self.spot.as_ref().map(market))
+            .set_placement(self.placement.as_ref().map(placement))
     }
+}
+
+/// Asked for once, and gone when AWS wants it back: a host that comes again by itself would be none of fleet's.
+fn market(spot: &Spot) -> InstanceMarketOptionsRequest {
+    let options = SpotMarketOptions::builder()
+        .spot_instance_type(SpotInstanceType::OneTime)
+        .instance_interruption_behavior(InstanceInterruptionBehavior::Terminate)
+        .set_max_price(spot.max_price.clone());
+    InstanceMarketOptionsRequest::builder()
+        .market_type(MarketType::Spot)
+        .spot_options(options.build())
+        .build()
+}
+
+fn placement(wanted: &Placement) -> Ec2Placement {
+    let tenancy = wanted.tenancy.map(|tenancy| match tenancy {
+        Tenancy::Default => Ec2Tenancy::Default,
+        Tenancy::Dedicated => Ec2Tenancy::Dedicated,
+    });
+    let partition = wanted.partition.and_then(|number| i32::try_from(number).ok());
+    Ec2Placement::builder()
+        .set_group_name(wanted.group.clone())
+        .set_tenancy(tenancy)
+        .set_partition_number(partition)
+        .build()
 }
 
 fn profile(name: &str) -> IamInstanceProfileSpecification {

@@ -14,6 +14,8 @@ pub(super) const GROUP: &str = "fleet:group";
 pub(super) const HOST: &str = "fleet:host";
 /// The names of all hosts of a launch, by launch index (see [`host_names`]).
 pub(super) const HOSTS: &str = "fleet:hosts";
+/// The release that the host was launched with.
+pub(super) const RELEASE: &str = "fleet:release";
 /// What the AWS console shows.
 pub(super) const NAME: &str = "Name";
 
@@ -26,12 +28,14 @@ pub(super) fn of_fleet(fleet: &str) -> Filter {
 pub(super) fn at_launch(
     fleet: &str,
     group: &str,
+    release: &str,
     hosts: &[&str],
     own: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let mut tags = own.clone();
     tags.insert(FLEET.to_owned(), fleet.to_owned());
     tags.insert(GROUP.to_owned(), group.to_owned());
+    tags.insert(RELEASE.to_owned(), release.to_owned());
     match (hosts, host_names::encode(hosts)) {
         ([only], _) => {
             tags.insert(HOST.to_owned(), (*only).to_owned());
@@ -71,7 +75,7 @@ mod tests {
     use super::*;
 
     fn named(hosts: &[&str], index: u32) -> Option<String> {
-        let tags = at_launch("tasks", "web", hosts, &BTreeMap::new());
+        let tags = at_launch("tasks", "web", "abc", hosts, &BTreeMap::new());
         let tags = tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         host(&tags, index)
     }
@@ -90,7 +94,7 @@ mod tests {
     fn users_tags_do_not_win_over_ours() {
         let own =
             BTreeMap::from([(FLEET.to_owned(), "other".to_owned()), ("team".to_owned(), "web".to_owned())]);
-        let tags = at_launch("tasks", "default", &["tasks-1", "tasks-2"], &own);
+        let tags = at_launch("tasks", "default", "abc", &["tasks-1", "tasks-2"], &own);
         assert_eq!(
             (tags[FLEET].as_str(), tags["team"].as_str(), tags[NAME].as_str()),
             ("tasks", "web", "tasks")

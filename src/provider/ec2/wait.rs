@@ -8,8 +8,6 @@ use super::client::Api;
 use super::list::{self, Instance, Which};
 use crate::provider::{ProviderError, Result};
 
-/// Between two looks at first, and at most.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 /// How long instances may take to run, or to go. EC2 takes seconds, for a large launch a minute.
 pub(super) const DEADLINE: Duration = Duration::from_secs(300);
 /// How long EC2 may hide what it has accepted (EC2 API Reference, "Eventual consistency": seconds, rarely minutes).
@@ -18,7 +16,8 @@ pub(super) const HIDDEN: Duration = Duration::from_secs(30);
 /// Lists the fleet's instances until `done` says so; the last list. `what` is for the error.
 ///
 /// # Errors
-/// When the deadline passes. That EC2 does not answer for a while is no error before.
+/// When the deadline passes. That EC2 does not answer for a while is no error before; that it will not until a person
+/// mends something, such as credentials that have expired, is one at once.
 pub(super) async fn until(
     api: &Api,
     fleet: &str,
@@ -27,18 +26,18 @@ pub(super) async fn until(
     done: impl Fn(&[Instance]) -> bool + Send,
 ) -> Result<Vec<Instance>> {
     let began = Clock::now();
-    let mut pause = PAUSES.0;
+    let mut pause = api.pauses.0;
     loop {
         let looked = list::instances(api, fleet, Which::All).await;
         match looked {
             Ok(found) if done(&found) => return Ok(found),
-            Err(error) if began.elapsed() >= deadline => return Err(error),
+            Err(failure) if failure.lasts() || began.elapsed() >= deadline => return Err(failure.into()),
             Ok(_) if began.elapsed() >= deadline => {
                 return Err(ProviderError::Deadline { what: what.to_owned(), deadline });
             }
             _ => {}
         }
         sleep(pause).await;
-        pause = (pause * 3 / 2).min(PAUSES.1);
+        pause = (pause * 3 / 2).min(api.pauses.1);
     }
 }

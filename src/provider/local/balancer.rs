@@ -5,18 +5,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::Docker;
-use bollard::query_parameters::KillContainerOptionsBuilder;
+use bollard::query_parameters::{KillContainerOptionsBuilder, TopOptions};
 use tokio::time::{Instant, sleep};
 
 use super::archive::{self, File};
-use super::balanced::Balanced;
 use super::haproxy_config::{self, BACKEND, CONFIG, FOLDER, NO_STATE, STATE, Text};
 use super::runtime::Runtime;
-use super::{console, engine, server_state};
+use super::{console, engine};
+use crate::provider::balanced::Balanced;
+use crate::provider::haproxy::server_state;
 use crate::provider::{Host, LoadBalancer, Member, ProviderError, Result};
 
 /// A reload takes a tenth of a second, more on a busy machine.
 const RELOAD_DEADLINE: Duration = Duration::from_secs(10);
+/// The processes of an HAProxy that is not reloading.
+const MASTER_AND_WORKER: usize = 2;
 const POLL: Duration = Duration::from_millis(20);
 
 /// HAProxy, driven through its runtime interface.
@@ -73,6 +76,17 @@ impl Balancer {
         Ok(())
     }
 
+    /// Whether the process from before a reload still serves its connections, of which the present one knows nothing.
+    async fn is_former_process_there(&self) -> Result<bool> {
+        let top = self.docker.top_processes(&self.container, None::<TopOptions>).await;
+        let top = top.map_err(|error| {
+            engine::failed(format!("look at the processes of the load balancer {}", self.container), &error)
+        })?;
+        let is_haproxy =
+            |process: &&Vec<String>| process.iter().any(|word| word.starts_with("/usr/sbin/haproxy "));
+        Ok(top.processes.iter().flatten().filter(is_haproxy).count() > MASTER_AND_WORKER)
+    }
+
     async fn set(&self, host: &str, state: &str) -> Result<()> {
         let answer = self.runtime.ask(&format!("set server {BACKEND}/{host} state {state}")).await?;
         match answer.trim() {
@@ -103,19 +117,33 @@ impl LoadBalancer for Balancer {
         self.reload(&wanted).await
     }
 
-    async fn drain(&self, host: &str) -> Result<()> {
-        self.set(host, "drain").await
+    async fn drain(&self, hosts: &[&Host]) -> Result<()> {
+        for host in hosts {
+            self.set(&host.name, "drain").await?;
+        }
+        Ok(())
     }
 
-    async fn undrain(&self, host: &str) -> Result<()> {
-        self.set(host, "ready").await
+    async fn undrain(&self, hosts: &[&Host]) -> Result<()> {
+        for host in hosts {
+            self.set(&host.name, "ready").await?;
+        }
+        Ok(())
     }
 
-    // Connections from before the last reload are the former process's, which ends with them; they are not counted.
     async fn members(&self) -> Result<BTreeMap<String, Member>> {
         let state = self.runtime.ask(&format!("show servers state {BACKEND}")).await?;
         let stat = self.runtime.ask(&format!("show stat {BACKEND} 4 -1")).await?;
-        Ok(server_state::members(&state, &stat))
+        let mut members = server_state::members(&state, &stat);
+        let seems_empty = |member: &Member| member.drained && member.connections == Some(0);
+        if members.values().any(seems_empty) && self.is_former_process_there().await? {
+            members.values_mut().filter(|m| m.drained).for_each(|member| member.connections = None);
+        }
+        Ok(members)
+    }
+
+    fn balances(&self, group: &str) -> bool {
+        self.balanced.groups.iter().any(|balanced| balanced == group)
     }
 
     fn url(&self) -> Option<String> {

@@ -11,11 +11,11 @@ use bollard::query_parameters::{
     ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
 };
 
-use super::balanced::Balanced;
 use super::haproxy_config::{self, LISTEN, NO_STATE};
 use super::names::{Names, Role};
 use super::runtime::Runtime;
 use super::{balancer, engine, host};
+use crate::provider::balanced::Balanced;
 use crate::provider::{ProviderError, Result};
 
 /// Makes sure that the load balancer runs, from this image and at this port of 127.0.0.1. A new one has no members

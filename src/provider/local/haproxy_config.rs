@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use super::balanced::{Balanced, Check};
 use super::image;
+use crate::provider::balanced::{Balanced, Check};
 
 /// The name of the only backend.
 pub(super) const BACKEND: &str = "hosts";

@@ -107,7 +107,7 @@ impl Mould<'_> {
                 format!("FLEET_SSH_AUTHORIZED_KEY={}", self.ssh_public_key.trim()),
                 format!("FLEET_REGISTRY_PORTS={}", ports.join(" ")),
             ]),
-            labels: Some(self.names.host_labels(&launch.name, &launch.group)),
+            labels: Some(self.names.host_labels(&launch.name, &launch.group, &launch.release)),
             // Anonymous: it goes away with the host.
             volumes: Some(vec!["/var/lib/docker".to_owned()]),
             exposed_ports: Some(vec![SSH.to_owned()]),

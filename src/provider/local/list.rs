@@ -6,7 +6,7 @@ use bollard::query_parameters::ListContainersOptionsBuilder;
 use futures_util::future::try_join_all;
 
 use super::first_boot::IGNITION_FAILED;
-use super::names::{self, GROUP, Names, Role};
+use super::names::{self, GROUP, Names, RELEASE, Role};
 use super::{engine, host};
 use crate::provider::{Endpoint, Host, Power, Result};
 
@@ -39,15 +39,19 @@ fn read(container: &ContainerInspectResponse, names: &Names) -> Option<Host> {
     let state = container.state.as_ref()?;
     let power = power(state);
     let running = power == Power::Running;
+    let address = address(container, names).filter(|_| running);
     Some(Host {
         name: names::host(labels)?.to_owned(),
         id: container.id.clone()?,
         group: labels.get(GROUP)?.clone(),
         power,
         ssh: endpoint(container).filter(|_| running),
-        address: address(container, names).filter(|_| running),
+        address: address.clone(),
+        private_address: address,
         created: container.created.as_deref().and_then(seconds).unwrap_or_default(),
         started: state.started_at.as_deref().and_then(seconds).filter(|_| running),
+        image: None,
+        launched: labels.get(RELEASE).filter(|release| !release.is_empty()).cloned(),
     })
 }
 
@@ -100,7 +104,7 @@ mod tests {
             "Id": "abc", "Created": "2024-05-01T10:00:00.123456789Z",
             "State": {"Status": "running", "StartedAt": "2024-05-01T10:00:02Z", "ExitCode": 0},
             "Config": {"Labels": {"fleet.name": "tasks", "fleet.role": "host", "fleet.host": "tasks-1",
-                                  "fleet.group": "default", "fleet.number": "1"}},
+                                  "fleet.group": "default", "fleet.number": "1", "fleet.release": "abc"}},
             "NetworkSettings": {
                 "Ports": {"22/tcp": [{"HostIp": "127.0.0.1", "HostPort": "49153"}]},
                 "Networks": {"fleet-tasks": {"IPAddress": "172.18.0.2"}}}
@@ -118,8 +122,11 @@ mod tests {
             "port": 49153
           },
           "address": "172.18.0.2",
+          "private_address": "172.18.0.2",
           "created": 1714557600,
-          "started": 1714557602
+          "started": 1714557602,
+          "image": null,
+          "launched": "abc"
         }
         "#);
     }

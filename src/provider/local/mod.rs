@@ -13,11 +13,11 @@ use tokio::sync::OnceCell;
 
 use crate::config::model::Config;
 use crate::event::{Event, Events};
+use crate::provider::balanced::Balanced;
 use crate::provider::no_balancer::NoBalancer;
 use crate::provider::{Host, Launch, LoadBalancer, Provider, ProviderError, Result};
 
 mod archive;
-mod balanced;
 mod balancer;
 mod balancer_container;
 mod cgroup;
@@ -34,9 +34,7 @@ mod names;
 mod network;
 mod registry;
 mod runtime;
-mod server_state;
 
-use balanced::Balanced;
 use balancer::Balancer;
 use cgroup::Cgroup;
 use host::Launched;
@@ -49,6 +47,8 @@ pub struct LocalProvider {
     ssh_public_key: String,
     port: u16,
     balanced: Option<Balanced>,
+    // A group that asks for what Docker's network here cannot give.
+    fixed: Option<String>,
     // Asked for at the first launch only: the engine takes its time to describe itself.
     cgroup: OnceCell<Cgroup>,
 }
@@ -66,6 +66,11 @@ impl LocalProvider {
             ssh_public_key,
             port: config.local.port,
             balanced: Balanced::of(config),
+            fixed: config
+                .groups
+                .iter()
+                .find(|(_, group)| !group.addresses.is_empty())
+                .map(|(name, _)| name.clone()),
             cgroup: OnceCell::new(),
         })
     }
@@ -97,6 +102,12 @@ impl LocalProvider {
 #[async_trait]
 impl Provider for LocalProvider {
     async fn prepare(&self, events: &dyn Events) -> Result<()> {
+        if let Some(group) = &self.fixed {
+            return Err(ProviderError::Precondition {
+                what: format!("hosts on this machine cannot have the fixed addresses of group {group}"),
+                fix: format!("remove `groups.{group}.addresses`, or use `provider: aws`"),
+            });
+        }
         let mut images = vec![&context::HOST];
         images.extend(self.balanced.as_ref().map(|_| &context::BALANCER));
         tokio::try_join!(
@@ -167,7 +178,7 @@ impl Provider for LocalProvider {
         results.into_iter().collect()
     }
 
-    async fn teardown(&self) -> Result<()> {
+    async fn teardown(&self, _: &dyn Events) -> Result<()> {
         let left = self.list().await?;
         if !left.is_empty() {
             let names: Vec<_> = left.into_iter().map(|host| host.name).collect();

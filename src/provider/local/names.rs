@@ -10,6 +10,8 @@ const HOST: &str = "fleet.host";
 /// The label with a host's group.
 pub(super) const GROUP: &str = "fleet.group";
 const NUMBER: &str = "fleet.number";
+/// The label with the release that a host was launched with.
+pub(super) const RELEASE: &str = "fleet.release";
 
 /// What an object is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +60,12 @@ impl Names {
     }
 
     /// The labels of a host.
-    pub(super) fn host_labels(&self, host: &str, group: &str) -> HashMap<String, String> {
+    pub(super) fn host_labels(&self, host: &str, group: &str, release: &str) -> HashMap<String, String> {
         let mut labels = self.labels(Role::Host);
         labels.insert(HOST.to_owned(), host.to_owned());
         labels.insert(GROUP.to_owned(), group.to_owned());
         labels.insert(NUMBER.to_owned(), number(host).to_string());
+        labels.insert(RELEASE.to_owned(), release.to_owned());
         labels
     }
 
@@ -110,20 +113,21 @@ mod tests {
 
     #[test]
     fn a_host_carries_its_place_in_the_fleet() {
-        let labels = Names::new("tasks").host_labels("tasks-web-12", "web");
+        let labels = Names::new("tasks").host_labels("tasks-web-12", "web", "abc");
         assert_eq!(labels[FLEET], "tasks");
         assert_eq!(labels[ROLE], "host");
         assert_eq!(labels[HOST], "tasks-web-12");
         assert_eq!(labels[GROUP], "web");
         assert_eq!(labels[NUMBER], "12");
+        assert_eq!(labels[RELEASE], "abc");
     }
 
     #[test]
     fn only_labels_of_this_fleet_and_role_are_owned() {
         let names = Names::new("tasks");
-        assert!(names.owns(Role::Host, Some(&names.host_labels("tasks-1", "default"))));
-        assert!(!names.owns(Role::Balancer, Some(&names.host_labels("tasks-1", "default"))));
-        assert!(!names.owns(Role::Host, Some(&Names::new("task").host_labels("tasks-1", "default"))));
+        assert!(names.owns(Role::Host, Some(&names.host_labels("tasks-1", "default", "abc"))));
+        assert!(!names.owns(Role::Balancer, Some(&names.host_labels("tasks-1", "default", "abc"))));
+        assert!(!names.owns(Role::Host, Some(&Names::new("task").host_labels("tasks-1", "default", "abc"))));
         assert!(!names.owns(Role::Host, None));
     }
 

@@ -1,4 +1,4 @@
-//! What the load balancer of a fleet balances: one service's port, on the groups that run it.
+//! What a load balancer of a fleet balances: one service's port, on the groups that run it.
 
 use std::time::Duration;
 
@@ -6,27 +6,27 @@ use crate::config::model::{Config, HttpHealth, Port, Protocol, Service};
 
 /// The service that clients reach through the load balancer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Balanced {
+pub(crate) struct Balanced {
     /// The groups whose hosts run it.
-    pub(super) groups: Vec<String>,
+    pub(crate) groups: Vec<String>,
     /// Its published port on each host.
-    pub(super) port: u16,
+    pub(crate) port: u16,
     /// How a host shows that it serves; without it, by taking connections.
-    pub(super) check: Option<Check>,
+    pub(crate) check: Option<Check>,
 }
 
 /// The request that a host has to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Check {
-    pub(super) path: String,
-    pub(super) status: u16,
-    pub(super) timeout: Duration,
+pub(crate) struct Check {
+    pub(crate) path: String,
+    pub(crate) status: u16,
+    pub(crate) timeout: Duration,
 }
 
 impl Balanced {
     /// The service of the health check, else the first one with a TCP port; none where nothing can be reached
     /// from outside its host.
-    pub(super) fn of(config: &Config) -> Option<Self> {
+    pub(crate) fn of(config: &Config) -> Option<Self> {
         Self::checked(config).or_else(|| {
             let (name, port) =
                 config.services.iter().find_map(|(name, service)| Some((name, first_port(service)?)))?;
