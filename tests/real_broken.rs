@@ -154,23 +154,15 @@ fn fails_on_the_second_host(fleet: &Fleet) {
     fleet.on_host(2, &["touch", MARKER]);
     let before = fleet.service_ids(3);
     let (load, sampler) = (Load::start(fleet.port), Sampler::start(fleet));
-    let done = fleet.run(&["roll", "--image", &image("task-app:v2"), "--output", "json"]).expect(12);
+    let done = fleet.run(&["roll", "--image", &image("task-app:v2"), "--output", "json"]).expect(11);
     let (seen, report) = (sampler.stop(), load.stop());
-    println!("fails on the second host: exit 12 after {}", seconds(done.took));
+    println!("fails on the second host: exit 11 after {}", seconds(done.took));
     report.expect_clean("fails on the second host");
     seen.expect_at_most(1, "fails on the second host");
 
-    let rows = fleet.rows();
-    for (number, digest) in [(1, &v2), (2, &v1), (3, &v1)] {
-        let row = &rows[&fleet.host(number)];
-        let image = format!("web={}", support::registry::short(digest));
-        assert_eq!(
-            (&row["images"], &row["health"]),
-            (&serde_json::json!([image]), &"healthy".into()),
-            "{row}"
-        );
-        assert_eq!(row["drained"], false, "{row}");
-    }
+    // The first host had the release and went back, the second was put back, the third saw nothing of it.
+    fleet.all_serve(3, &v1);
+    assert!(report.versions.contains_key("v2"), "the first host served it: {:?}", report.versions);
     let after = fleet.service_ids(3);
     assert!(after[0] != before[0] && after[1] != before[1] && after[2] == before[2], "{before:?} {after:?}");
     let events = done.events();
@@ -178,12 +170,41 @@ fn fails_on_the_second_host(fleet: &Fleet) {
     assert_eq!(failed["host"], fleet.host(2).as_str());
     assert!(evidence(failed).iter().any(|line| line.contains("not good enough for v2")), "{failed}");
 
-    // The host mended, the same command brings all to one release.
+    let finished = events.last().unwrap();
+    assert!(finished["summary"].as_str().unwrap().contains("went back"), "{finished}");
+
+    // Once more, and this time fleet dies on the way back: the same command goes on with the way back.
+    let mut roll = fleet.start(&["roll", "--image", &image("task-app:v2"), "--output", "json"]);
+    roll.event(SOON * 4, |event| event["message"].as_str().is_some_and(|m| m.ends_with("going back")));
+    roll.event(SOON, |event| event["event"] == "phase" && event["phase"] == "switch");
+    roll.signal("KILL");
+    assert_eq!(roll.wait(SOON).signal, Some(9));
+    let done = fleet.run(&["roll", "--image", &image("task-app:v2"), "--output", "json"]).expect(11);
+    println!("killed on the way back, the same command: exit 11 after {}", seconds(done.took));
+    assert!(done.text().contains("its rollback was not finished"), "{}", done.text());
+    fleet.all_serve(3, &v1);
+
+    // The host mended, the same command brings all to one release, and `rollback` all to the one before.
     fleet.on_host(2, &["rm", MARKER]);
     let done = fleet.ok(&["roll", "--image", &image("task-app:v2")]);
     println!("mended and rolled again: {}", seconds(done.took));
     fleet.all_serve(3, &v2);
-    assert_eq!(fleet.service_ids(3)[0], after[0], "the first host was done already");
+    assert!(fleet.ok(&["plan"]).text().starts_with("nothing to do"));
+    let plan = fleet.run(&["plan", "--image", &image("task-app:v1")]).expect(2).text();
+    let line = |sign: &str, digest: &str| format!("{sign}    localhost:{PORT}/task-app@{digest}");
+    let (old, new) = (line("-", &v2), line("+", &v1));
+    for words in ["image web: ", &old, &new, "in place, restarts fleet-web.service", "about "] {
+        assert!(plan.contains(words), "{words:?} is not in {plan}");
+    }
+    fleet.all_serve(3, &v2);
+    let load = Load::start(fleet.port);
+    let done = fleet.ok(&["rollback"]);
+    load.stop().expect_clean("fleet rollback");
+    println!("fleet rollback: {}", seconds(done.took));
+    fleet.all_serve(3, &v1);
+    fleet.run(&["rollback", "--to", "99"]).expect(15);
+    fleet.ok(&["rollback", "--to", "r2"]);
+    fleet.all_serve(3, &v2);
 }
 
 /// A host that breaks long after its roll is tried again by the next one, but never goes back to what it ran before.

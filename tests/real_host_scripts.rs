@@ -11,11 +11,17 @@
 
 mod support;
 
+use std::time::Duration;
+
 use support::fleet::Fleet;
 use support::process::Done;
 use support::registry::image;
-use support::yaml::{Yaml, value};
+use support::yaml::{DEADLINE, Yaml, value};
 use support::{seconds, until};
+
+const SOON: Duration = Duration::from_secs(30);
+/// More than the host waits for whoever rolled it: three times `roll.progress_deadline`, and a minute.
+const DEAD_MAN: Duration = Duration::from_secs(240);
 
 /// Where a file makes every service fail at its start whose LEVEL is even.
 const MARKER: &str = "/srv/marker/broken";
@@ -91,6 +97,7 @@ fn what_else_is_on_the_host_stays_as_it_is() {
     a_resumed_switch_removes(&fleet);
     a_unit_of_the_system(&fleet);
     dropins(&fleet);
+    nobody_comes_back(&fleet);
     old_restarts_are_forgiven(&fleet);
 }
 
@@ -243,6 +250,34 @@ fn dropins(fleet: &Fleet) {
 }
 
 /// The registry's answer is final, so nobody waits, and it is the last thing said.
+/// fleet dies right after a switch, and nobody runs it again: the host itself puts its former release back.
+fn nobody_comes_back(fleet: &Fleet) {
+    let before = level(fleet);
+    let next = Release { level: 77, ..PLAIN };
+    next.write(fleet);
+    let text = std::fs::read_to_string(fleet.folder().join("fleet.yaml")).unwrap();
+    let soon =
+        text.replace("drain: 5s", "drain: 5s, progress_deadline: 10s").replace(DEADLINE, "deadline: 10s");
+    fleet.file("fleet.yaml", &soon);
+    let mut roll = fleet.start(&["roll", "--output", "json"]);
+    roll.event(SOON, |event| event["event"] == "phase" && event["phase"] == "probe");
+    roll.signal("KILL");
+    assert_eq!(roll.wait(SOON).signal, Some(9));
+    assert_eq!(level(fleet), "77");
+    let timer = sh(fleet, "systemctl show -p ActiveState,NextElapseUSecMonotonic dead-man-of-fleet.timer");
+    assert!(timer.contains("ActiveState=active"), "{timer}");
+    let began = std::time::Instant::now();
+    // Between the two releases no container runs.
+    let now = || sh(fleet, "docker exec web sh -c 'echo $LEVEL' || true");
+    until("the host puts its former release back", DEAD_MAN, || (now() == before).then_some(()));
+    println!("nobody came back: the former release runs {} after the switch", seconds(began.elapsed()));
+    // The same command goes on from there, and its timer is gone once the release is confirmed.
+    next.roll(fleet);
+    assert_eq!(level(fleet), "77");
+    let gone = sh(fleet, "systemctl is-active dead-man-of-fleet.timer || ls /var/lib/fleet");
+    assert!(gone.starts_with("inactive") && !gone.contains("dead-man"), "{gone}");
+}
+
 fn a_pull_that_is_refused(fleet: &Fleet) {
     let name = image("task-app:no-such-tag");
     let done =

@@ -1,5 +1,5 @@
 //! Shows the events of a run: live bars on a terminal, plain lines in a pipe, JSON lines for machines; and the
-//! table of `fleet status`.
+//! tables of `fleet status` and `fleet os status`.
 //!
 //! Every form is a pure fold over [`Event`](crate::event::Event)s; this file alone ties them to the process.
 
@@ -14,7 +14,9 @@ mod github;
 mod json;
 mod live;
 pub mod mode;
+pub mod os_table;
 mod plain;
+pub mod plan_text;
 #[cfg(test)]
 mod samples;
 mod stream;

@@ -50,15 +50,20 @@ struct Document<'a> {
 /// The rows as aligned text without borders, one line a host, a line break at the end.
 #[must_use]
 pub fn render(rows: &[StatusRow], color: bool) -> String {
+    aligned(&HEADER, rows.iter().map(cells), color)
+}
+
+/// Cells below a header as aligned text without borders, a line break at the end.
+pub(super) fn aligned(header: &[&str], rows: impl Iterator<Item = Vec<Cell>>, color: bool) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
     if color {
         table.enforce_styling();
         table.style_text_only();
     }
-    table.set_header(HEADER.map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
+    table.set_header(header.iter().map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
     for row in rows {
-        table.add_row(cells(row));
+        table.add_row(row);
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -75,9 +80,9 @@ pub fn render_json(fleet: &str, url: Option<&str>, rows: &[StatusRow]) -> serde_
     Ok(escape(&serde_json::to_string(&document)?) + "\n")
 }
 
-fn cells(row: &StatusRow) -> [Cell; 8] {
+fn cells(row: &StatusRow) -> Vec<Cell> {
     let state = if row.drained { format!("{}, drained", row.state) } else { row.state.clone() };
-    [
+    vec![
         text(&row.host),
         text(&row.group),
         painted(&state, state_color(&row.state, row.drained)),
@@ -89,11 +94,13 @@ fn cells(row: &StatusRow) -> [Cell; 8] {
     ]
 }
 
-fn text(content: &str) -> Cell {
+/// A cell whose text cannot steer the terminal.
+pub(super) fn text(content: &str) -> Cell {
     Cell::new(if content.is_empty() { UNKNOWN.into() } else { clean(content.trim()) })
 }
 
-fn painted(content: &str, color: Option<Color>) -> Cell {
+/// The same in a colour.
+pub(super) fn painted(content: &str, color: Option<Color>) -> Cell {
     match color {
         Some(color) => text(content).fg(color),
         None => text(content),

@@ -10,7 +10,7 @@ use crate::config::model::Config;
 use crate::registry::{Registry, ResolveError};
 use crate::release::{GroupRelease, ImageChoice, Release};
 use crate::render::templates::Templates;
-use crate::render::{Fragment, Input, RenderError, render_group};
+use crate::render::{self, Fragment, Input, RenderError, render_group, several};
 
 /// Why no release could be put together; nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -131,24 +131,51 @@ pub async fn assemble(
 /// Renders every group with these images.
 ///
 /// # Errors
-/// When a group does not render.
+/// Everything that is wrong in any group.
 pub fn render_groups(
     sources: &Sources<'_>,
     images: &BTreeMap<String, ImageChoice>,
 ) -> Result<BTreeMap<String, GroupRelease>, RenderError> {
     let pinned: BTreeMap<String, String> =
         images.iter().map(|(name, choice)| (name.clone(), choice.pinned.clone())).collect();
-    let render = |group: &String| {
-        render_group(&Input {
-            config: sources.config,
-            group,
-            images: &pinned,
-            templates: sources.templates,
-            fragments: sources.fragments,
-            files: sources.files,
-        })
-    };
-    sources.config.groups.keys().map(|group| Ok((group.clone(), render(group)?))).collect()
+    let mut groups = BTreeMap::new();
+    let mut errors = Vec::new();
+    for group in sources.config.groups.keys() {
+        match render_group(&input(sources, group, &pinned)) {
+            Ok(release) => drop(groups.insert(group.clone(), release)),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(groups) } else { Err(several(errors)) }
+}
+
+/// What is doubtful in the Butane of a release, each remark once.
+///
+/// # Errors
+/// When a group does not render.
+pub fn warnings(sources: &Sources<'_>, release: &Release) -> Result<Vec<String>, RenderError> {
+    let images: BTreeMap<String, String> =
+        release.images.iter().map(|(name, choice)| (name.clone(), choice.pinned.clone())).collect();
+    let mut warnings = Vec::new();
+    for group in sources.config.groups.keys() {
+        for warning in render::warnings(&input(sources, group, &images))? {
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+    }
+    Ok(warnings)
+}
+
+fn input<'a>(sources: &Sources<'a>, group: &'a str, images: &'a BTreeMap<String, String>) -> Input<'a> {
+    Input {
+        config: sources.config,
+        group,
+        images,
+        templates: sources.templates,
+        fragments: sources.fragments,
+        files: sources.files,
+    }
 }
 
 /// A registry that leaves every reference as it is, for renders that must not ask anybody.

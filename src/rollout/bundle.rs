@@ -10,6 +10,7 @@ use crate::render::RELEASE_FILE;
 use crate::render::escape::shell_word;
 
 const PRELUDE: &str = include_str!("host/prelude.sh");
+const STAGE: &str = include_str!("host/stage.sh");
 const SWITCH: &str = include_str!("host/switch.sh");
 const RESTORE: &str = include_str!("host/restore.sh");
 const COMMIT: &str = include_str!("host/commit.sh");
@@ -28,22 +29,20 @@ fn staged(record: &HostRecord, bundle: &[u8]) -> String {
 /// The script that unpacks a bundle from its standard input and pulls the images; it disturbs nothing.
 pub fn stage_script(record: &HostRecord, bundle: &[u8]) -> String {
     let staged = shell_word(&staged(record, bundle));
-    let pulls: String = record
-        .images
-        .values()
-        .map(|image| format!("/opt/fleet/bin/fleet-pull {}\n", shell_word(image)))
-        .collect();
-    format!(
-        "set -euo pipefail\ninstall --directory --mode 0700 /var/lib/fleet\numask 077\nmkdir --parents {staged}\n\
-         tar --extract --no-same-permissions --directory {staged}\n{pulls}"
-    )
+    let images: Vec<String> = record.images.values().map(|image| shell_word(image)).collect();
+    format!("staged={staged}\nimages=({})\n{STAGE}", images.join(" "))
 }
 
 /// The script that switches the host to a staged change. Like the others it first waits, no longer than this, for a
-/// change that still runs.
-pub fn switch_script(record: &HostRecord, bundle: &[u8], wait: Duration) -> String {
+/// change that still runs. It leaves a timer behind by which the host restores itself unless the change is confirmed
+/// or taken back before `prove` has passed: whoever rolls may die.
+pub fn switch_script(record: &HostRecord, bundle: &[u8], wait: Duration, prove: Duration) -> String {
     let staged = shell_word(&staged(record, bundle));
-    script(record, wait, &format!("staged={staged}\n{SWITCH}"))
+    let restore = shell_word(&restore_script(record, wait));
+    // It may name a file that holds secrets; the folder is root's alone.
+    let keep = "printf '%s' \"$restore\" >\"$state/dead-man.sh\"";
+    let variables = format!("staged={staged}\nrestore={restore}\nprove={}\n{keep}\n", prove.as_secs());
+    script(record, wait, &format!("{variables}{SWITCH}"))
 }
 
 /// The script that puts back what the switch of this change replaced, and prints the release that it was.

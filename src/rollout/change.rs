@@ -134,6 +134,20 @@ pub fn change(report: &HostReport, wanted: &GroupRelease) -> Fit {
     if reasons.is_empty() { Fit::InPlace(change) } else { Fit::Replace(reasons) }
 }
 
+/// What each entry of a configuration lays down on a host, by its key (`file:/etc/x`, `unit:x.service`). What only a
+/// first boot can do is left out.
+pub fn entry_writes(ignition: &Value) -> impl Iterator<Item = (String, &Value, Vec<Write>)> {
+    entries(ignition).map(|(word, entry)| {
+        if word == "unit" {
+            let mut change = Change::default();
+            // A unit always reads: only contents of files can be unreadable.
+            let _ = content::unit(entry, &Manifest::default(), &mut change);
+            return (key(word, "name", entry), entry, change.write);
+        }
+        (key(word, "path", entry), entry, content::node(word, entry).into_iter().collect())
+    })
+}
+
 /// Every entry that a running host can take, with its word.
 fn entries(ignition: &Value) -> impl Iterator<Item = (&'static str, &Value)> {
     let list =

@@ -1,6 +1,6 @@
 //! `up` and `down`: the right number of hosts, each on the release in force and serving.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,17 +11,26 @@ use super::health::Rule;
 use super::plan::{Standing, Wanted, standing};
 use super::scale::{Scale, scale};
 use crate::event::Event;
-use crate::inventory::Observed;
+use crate::inventory::{HostReport, Observed};
 use crate::provider::{Host, Launch, Power, ProviderError};
-use crate::release::Release;
+use crate::release::{HostRecord, Release};
 use crate::render::RenderError;
 
 /// Between two looks at a host's power while it boots.
 const POWER_INTERVAL: Duration = Duration::from_millis(500);
-/// Between two looks at open connections.
-const DRAIN_INTERVAL: Duration = Duration::from_millis(100);
+/// How long a host may be missing from lists before it counts as gone.
+const HIDDEN: Duration = Duration::from_secs(30);
 /// How much of a host's console is shown when it does not boot.
 const CONSOLE_LINES: usize = 20;
+
+/// What kept a new host from serving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// The host could be asked, and its services do not serve.
+    Release,
+    /// The host itself did not come up, or cannot be asked.
+    Host,
+}
 
 impl Engine<'_> {
     /// Creates, starts and removes hosts until every group has its count, and waits until all serve.
@@ -30,6 +39,7 @@ impl Engine<'_> {
     /// When the provider, the load balancer or the state fails; the same command goes on from there.
     pub async fn up(&self, release: &Release, counts: &BTreeMap<String, u32>) -> Result<End, RollError> {
         let began = Instant::now();
+        self.balancer.prepare(self.events).await?;
         self.provider.prepare(self.events).await?;
         let wanted = self.wanted(release, counts);
         let hosts = self.provider.list().await?;
@@ -74,35 +84,38 @@ impl Engine<'_> {
             summary: format!("{} hosts to remove", hosts.len()),
         });
         self.terminate(&hosts).await?;
-        self.provider.teardown().await?;
-        Ok(done(format!("{} hosts removed; nothing of this fleet is left", hosts.len())))
+        let mut removed = hosts.len();
+        if let Err(error) = self.provider.teardown(self.events).await {
+            // An interrupted launch may show its hosts only now.
+            let late = self.provider.list().await?;
+            if late.is_empty() {
+                return Err(error.into());
+            }
+            self.terminate(&late).await?;
+            self.provider.teardown(self.events).await?;
+            removed += late.len();
+        }
+        Ok(done(format!("{removed} hosts removed; nothing of this fleet is left")))
     }
 
     /// Hosts that go away lose their connections only after these had time to end.
     async fn remove(&self, hosts: &[Host]) -> Result<(), RollError> {
-        let members = self.balancer.members().await.unwrap_or_default();
-        for host in hosts.iter().filter(|h| members.contains_key(&h.name)) {
-            self.phase(host, "drain");
-            self.balancer.drain(&host.name).await?;
+        if hosts.is_empty() {
+            return Ok(());
         }
-        let began = Instant::now();
-        while began.elapsed() < self.config.roll.drain {
-            let members = self.balancer.members().await.unwrap_or_default();
-            let open = |host: &Host| members.get(&host.name).map_or(0, |m| m.connections);
-            if hosts.iter().all(|host| open(host) == 0) {
-                break;
-            }
-            tokio::time::sleep(DRAIN_INTERVAL).await;
-        }
-        if !hosts.is_empty() {
-            self.terminate(hosts).await?;
-        }
-        Ok(())
+        let members = self.balancer.members().await?;
+        hosts.iter().filter(|h| members.contains_key(&h.name)).for_each(|host| self.phase(host, "drain"));
+        self.drain_hosts(&hosts.iter().collect::<Vec<_>>()).await?;
+        self.terminate(hosts).await
     }
 
-    async fn terminate(&self, hosts: &[Host]) -> Result<(), RollError> {
+    pub(super) async fn terminate(&self, hosts: &[Host]) -> Result<(), RollError> {
         let began = Instant::now();
         hosts.iter().for_each(|host| self.phase(host, "terminate"));
+        if let Err(error) = self.balancer.forget(&hosts.iter().collect::<Vec<_>>()).await {
+            let message = format!("the load balancer may still name hosts that go: {error}");
+            self.events.emit(Event::Warning { message });
+        }
         self.provider.terminate(hosts).await?;
         for host in hosts {
             self.channel.forget(&host.name)?;
@@ -118,25 +131,10 @@ impl Engine<'_> {
         wanted: &BTreeMap<String, Wanted>,
         scale: &Scale,
     ) -> Result<Vec<String>, RollError> {
-        self.provider.terminate(&scale.remake).await?;
-        self.provider.start(&scale.start).await?;
-        let remade = scale.remake.iter().map(|h| (h.name.clone(), h.group.clone()));
-        let mut launches = Vec::new();
-        for (name, group) in scale.create.iter().cloned().chain(remade) {
-            let group_release = release.groups.get(&group).ok_or_else(|| RollError::Precondition {
-                what: RenderError::NoSuchGroup(group.clone()).to_string(),
-                fix: "fleet validate shows the groups".to_owned(),
-            })?;
-            let ignition = crate::butane::to_canonical_json(&group_release.ignition, false);
-            let images = group_release.record.images.values().cloned().collect();
-            self.channel.forget(&name)?;
-            self.events.emit(Event::Phase { host: name.clone(), phase: "launch", detail: String::new() });
-            launches.push(Launch { name, group, ignition, images });
-        }
-        self.provider.launch(&launches, self.events).await?;
+        self.create(release, scale).await?;
         let observed = self.observe().await?;
         let waiting = observed.iter().filter(|o| blind(wanted, o).is_some_and(|s| s.is_down()));
-        let boots = waiting.map(|o| self.boot(&o.host));
+        let boots = waiting.map(|o| self.boot_and_say(&o.host));
         let results = futures_util::future::join_all(boots).await;
         let failed: Vec<String> = results.into_iter().flatten().collect();
         if self.interrupted() {
@@ -145,6 +143,42 @@ impl Engine<'_> {
         let observed = self.observe().await?;
         self.reconcile_balancer(wanted, &observed).await?;
         Ok(failed)
+    }
+
+    /// Launches what is missing and starts what is down; the hosts run then, and have yet to boot.
+    ///
+    /// # Errors
+    /// When the provider refuses; what was launched stays.
+    pub(super) async fn create(&self, release: &Release, scale: &Scale) -> Result<(), RollError> {
+        self.provider.terminate(&scale.remake).await?;
+        self.provider.start(&scale.start).await?;
+        let remade = scale.remake.iter().map(|h| (h.name.clone(), h.group.clone()));
+        let launches = self.launches(release, scale.create.iter().cloned().chain(remade))?;
+        self.provider.launch(&launches, self.events).await?;
+        Ok(())
+    }
+
+    /// What the provider is asked for, so that hosts of these names and groups come up with a release.
+    pub(super) fn launches(
+        &self,
+        release: &Release,
+        hosts: impl Iterator<Item = (String, String)>,
+    ) -> Result<Vec<Launch>, RollError> {
+        let mut launches = Vec::new();
+        for (name, group) in hosts {
+            let group_release = release.groups.get(&group).ok_or_else(|| RollError::Precondition {
+                what: RenderError::NoSuchGroup(group.clone()).to_string(),
+                fix: "fleet validate shows the groups".to_owned(),
+            })?;
+            let ignition = crate::butane::to_canonical_json(&group_release.ignition, false);
+            let images = group_release.record.images.values().cloned().collect();
+            self.channel.forget(&name)?;
+            self.events.emit(Event::Phase { host: name.clone(), phase: "launch", detail: String::new() });
+            let release = group_release.record.release.clone();
+            let address = self.config.address_of(&group, &name);
+            launches.push(Launch { name, group, ignition, images, release, address });
+        }
+        Ok(launches)
     }
 
     /// The balancer gets every host that is healthy by its own word, and keeps those that it has: its own check
@@ -158,20 +192,26 @@ impl Engine<'_> {
         let well = |o: &&Observed| blind(wanted, o).is_some_and(|standing| !standing.is_down());
         let member = |o: &&Observed| self.is_balanced(&o.host.group) && (o.member.is_some() || well(o));
         let members: Vec<Host> = observed.iter().filter(member).map(|o| o.host.clone()).collect();
-        if members.is_empty() {
-            return Ok(());
+        if !members.is_empty() {
+            self.balancer.sync(&members).await?;
         }
-        self.balancer.sync(&members).await?;
-        let well: Vec<&Observed> = observed.iter().filter(|o| member(o) && well(o)).collect();
-        for host in well.iter().filter(|o| o.member.is_some_and(|m| m.drained)) {
-            self.balancer.undrain(&host.host.name).await?;
+        let drained = |o: &&Observed| well(o) && o.member.is_some_and(|m| m.drained);
+        let drained: Vec<&Host> = observed.iter().filter(drained).map(|o| &o.host).collect();
+        if !drained.is_empty() {
+            self.balancer.undrain(&drained).await?;
         }
-        let well: Vec<Host> = well.into_iter().map(|o| o.host.clone()).collect();
+        let well: Vec<Host> =
+            observed.iter().filter(|o| member(o) && well(o)).map(|o| o.host.clone()).collect();
         self.wait_for_balancer(&well).await
     }
 
     async fn wait_for_balancer(&self, hosts: &[Host]) -> Result<(), RollError> {
+        if hosts.is_empty() {
+            return Ok(());
+        }
         let began = Instant::now();
+        let pace = self.balancer.pace();
+        let mut pause = pace.first;
         loop {
             let members = self.balancer.members().await?;
             let down: Vec<&str> = hosts
@@ -189,60 +229,115 @@ impl Engine<'_> {
                 let what = format!("the load balancer's check of {}", down.join(", "));
                 return Err(ProviderError::Deadline { what, deadline: self.config.health.deadline }.into());
             }
-            tokio::time::sleep(DRAIN_INTERVAL).await;
+            tokio::time::sleep(pause).await;
+            pause = pace.after(pause);
         }
     }
 
-    /// Waits until a host serves; its name when it does not.
-    async fn boot(&self, host: &Host) -> Option<String> {
+    /// As [`Self::boot`], with the host's end in the events.
+    async fn boot_and_say(&self, host: &Host) -> Option<String> {
+        let began = Instant::now();
+        let failed = self.boot(host, None).await;
+        if failed.is_none() && !self.interrupted() {
+            self.events.emit(Event::HostDone { host: host.name.clone(), took: began.elapsed() });
+        }
+        failed.map(|_| host.name.clone())
+    }
+
+    /// Waits until a host serves, from the release that is wanted or else from what it says of itself; who is to blame
+    /// when it does not. An interrupt ends the wait as if it did.
+    pub(super) async fn boot(&self, host: &Host, wanted: Option<&HostRecord>) -> Option<Blame> {
         let began = Instant::now();
         self.phase(host, "boot");
         let mut interrupt = self.interrupt.clone();
+        let mut reached = None;
         let failure = tokio::select! {
-            watched = watch_health(self, host, None, Rule::FirstBoot) => watched.failure.map(|f| (f, watched.last)),
+            failure = async {
+                let host = &*reached.insert(self.reachable(host).await);
+                self.watch_boot(host, wanted).await
+            } => failure,
             failure = self.watch_power(host) => Some((failure, None)),
             _ = interrupt.wait_for(|stop| *stop) => return None,
         };
+        let host = reached.as_ref().unwrap_or(host);
         let Some((reason, seen)) = failure else {
-            self.events.emit(Event::HostDone { host: host.name.clone(), took: began.elapsed() });
+            self.events.emit(Event::PhaseDone {
+                host: host.name.clone(),
+                phase: "boot",
+                took: began.elapsed(),
+            });
             return None;
         };
         // A host that can be asked knows best what is wrong with its services; of another only the console is left.
-        let evidence = match seen.and_then(|report| report.record) {
-            Some(record) => self.evidence(host, &record).await,
-            None => self.provider.console(host, CONSOLE_LINES).await.unwrap_or_default(),
+        let (blame, evidence) = match seen.and_then(|report| report.record) {
+            Some(record) => (Blame::Release, self.evidence(host, &record).await),
+            None => (Blame::Host, self.provider.console(host, CONSOLE_LINES).await.unwrap_or_default()),
         };
         self.events.emit(Event::HostFailed { host: host.name.clone(), phase: "boot", reason, evidence });
-        Some(host.name.clone())
+        Some(blame)
+    }
+
+    /// The host as it is listed once SSH can be tried: one that was pending had no address yet.
+    async fn reachable(&self, host: &Host) -> Host {
+        let began = Instant::now();
+        let mut known = host.clone();
+        while known.ssh.is_none() && began.elapsed() < self.config.health.deadline {
+            tokio::time::sleep(POWER_INTERVAL).await;
+            let hosts = self.provider.list().await.unwrap_or_default();
+            known = hosts.into_iter().find(|found| found.id == host.id).unwrap_or(known);
+        }
+        known
+    }
+
+    /// Waits until a host is healthy; else why it is not, with what it said last. Its services wait for their secrets.
+    async fn watch_boot(
+        &self,
+        host: &Host,
+        wanted: Option<&HostRecord>,
+    ) -> Option<(String, Option<HostReport>)> {
+        if let Err(reason) = self.give_secrets_at_boot(host).await {
+            return Some((reason, None));
+        }
+        let watched = watch_health(self, host, wanted, Rule::FirstBoot).await;
+        watched.failure.map(|failure| (failure, watched.last))
     }
 
     /// Ends when the provider says that a host will not come up, however long SSH might be tried.
     async fn watch_power(&self, host: &Host) -> String {
+        let mut seen = Instant::now();
         loop {
             tokio::time::sleep(POWER_INTERVAL).await;
             if let Ok(hosts) = self.provider.list().await {
                 match hosts.iter().find(|h| h.name == host.name).map(|h| h.power) {
                     Some(Power::Failed) => return "its first boot failed".to_owned(),
                     Some(Power::Stopped) => return "it stopped".to_owned(),
-                    None => return "it does not exist any more".to_owned(),
-                    Some(Power::Running | Power::Pending) => {}
+                    // A list may be of a moment ago.
+                    None if seen.elapsed() > HIDDEN => return "it does not exist any more".to_owned(),
+                    None => {}
+                    Some(Power::Running | Power::Pending) => seen = Instant::now(),
                 }
             }
         }
     }
 
-    fn phase(&self, host: &Host, phase: &'static str) {
+    pub(super) fn phase(&self, host: &Host, phase: &'static str) {
         self.events.emit(Event::Phase { host: host.name.clone(), phase, detail: String::new() });
     }
 }
 
 /// Where every host of a group stands; hosts of groups that are gone are no concern here.
 fn standings(wanted: &BTreeMap<String, Wanted>, observed: &[Observed]) -> BTreeMap<String, Standing> {
+    let names: BTreeSet<String> =
+        wanted.iter().flat_map(|(group, wanted)| wanted.names(group, observed)).collect();
     let known = |o: &Observed| {
-        let wanted = wanted.get(&o.host.group).filter(|wanted| wanted.hosts.contains(&o.host.name))?;
+        let wanted = wanted.get(&o.host.group).filter(|_| names.contains(&o.host.name))?;
         Some((o.host.name.clone(), standing(wanted, o)))
     };
-    observed.iter().filter_map(known).collect()
+    let mut standings: BTreeMap<String, Standing> = observed.iter().filter_map(known).collect();
+    for name in names {
+        standings.entry(name).or_insert_with(|| Standing::Lost("does not exist".to_owned()));
+    }
+    standings
 }
 
 /// Where a host stands by its own word, whatever the load balancer says.
@@ -284,13 +379,13 @@ fn done(summary: String) -> End {
     End { verdict: Verdict::Matches, summary, next: None }
 }
 
-fn affected(scale: &Scale) -> Vec<String> {
+pub(super) fn affected(scale: &Scale) -> Vec<String> {
     let created = scale.create.iter().map(|(name, _)| name);
     let existing = scale.remake.iter().chain(&scale.start).chain(&scale.remove).map(|h| &h.name);
     created.chain(existing).cloned().collect()
 }
 
-fn summary(scale: &Scale, existing: usize) -> String {
+pub(super) fn summary(scale: &Scale, existing: usize) -> String {
     let parts: Vec<String> = [
         (scale.create.len(), "to create"),
         (scale.remake.len(), "to make anew"),

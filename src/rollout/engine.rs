@@ -4,25 +4,35 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use super::error::RollError;
 use super::plan::Wanted;
-use super::scale::host_names;
 use crate::config::model::Config;
 use crate::event::Events;
 use crate::inventory::{Ask, Observed, Probe};
 use crate::provider::{Host, HostChannel, LoadBalancer, Member, Provider, ProviderError};
 use crate::release::{GroupRelease, Release};
+use crate::secrets::SecretSource;
 use crate::store::Store;
 
 mod convert;
 mod ends;
+mod give;
 mod health_change;
+mod os_check;
+mod os_ends;
+mod os_look;
+mod os_roll;
+mod reboot;
+mod replace;
 mod roll;
+mod take_back;
+mod traffic;
 mod watch_health;
 
-pub use roll::Roll;
+pub use os_roll::OsRoll;
+pub use roll::{Back, Roll};
 pub use watch_health::{Watched, watch_health};
 
 /// How long one look at a host may take, beside the time that its probe may take.
@@ -40,6 +50,8 @@ pub struct Engine<'a> {
     pub probe: &'a dyn Probe,
     /// Keeps traffic from hosts.
     pub balancer: &'a dyn LoadBalancer,
+    /// What hosts must be given because they cannot fetch it.
+    pub secrets: &'a dyn SecretSource,
     /// What is remembered.
     pub store: &'a Store,
     /// Where events go.
@@ -48,6 +60,8 @@ pub struct Engine<'a> {
     pub interrupt: watch::Receiver<bool>,
     /// The wall clock.
     pub clock: fn() -> Timestamp,
+    /// Whoever changes the set of the load balancer's members holds it: they are read, changed and written back.
+    pub balancing: Mutex<()>,
 }
 
 impl Engine<'_> {
@@ -104,44 +118,20 @@ impl Engine<'_> {
         futures_util::future::join_all(looks).await
     }
 
-    /// Whether the load balancer should know the hosts of a group.
+    /// Whether the load balancer should know the hosts of a group; one that it does not know is out.
     pub fn is_balanced(&self, group: &str) -> bool {
-        self.balancer.url().is_some() && (self.config.health.http.is_none() || self.ask_of(group).is_some())
+        self.balancer.balances(group)
     }
 
     /// What the hosts of each group are to be, when there are to be this many.
     pub fn wanted(&self, release: &Release, counts: &BTreeMap<String, u32>) -> BTreeMap<String, Wanted> {
         let wanted = |(name, group): (&String, &GroupRelease)| {
-            let hosts = host_names(&self.config.name, name, counts.get(name).copied().unwrap_or(0));
+            let (fleet, count) = (self.config.name.clone(), counts.get(name).copied().unwrap_or(0));
             let http = self.ask_of(name).map(|ask| ask.http);
             let balanced = self.is_balanced(name);
-            (name.clone(), Wanted { record: group.record.clone(), hosts, http, balanced })
+            (name.clone(), Wanted { record: group.record.clone(), fleet, count, http, balanced, image: None })
         };
         release.groups.iter().map(wanted).collect()
-    }
-
-    /// Tells the load balancer of a host that it does not know, and leaves the others as they are.
-    ///
-    /// # Errors
-    /// When the provider or the load balancer does not answer.
-    pub async fn introduce(&self, host: &Host) -> Result<(), ProviderError> {
-        let members = self.balancer.members().await?;
-        if members.contains_key(&host.name) || !self.is_balanced(&host.group) {
-            return Ok(());
-        }
-        let mut hosts = self.provider.list().await?;
-        hosts.retain(|known| members.contains_key(&known.name) || known.name == host.name);
-        self.balancer.sync(&hosts).await
-    }
-
-    /// The hosts that the load balancer knows.
-    ///
-    /// # Errors
-    /// When the provider or the load balancer does not answer.
-    pub async fn members(&self) -> Result<Vec<Host>, ProviderError> {
-        let (mut hosts, members) = tokio::try_join!(self.provider.list(), self.balancer.members())?;
-        hosts.retain(|host| members.contains_key(&host.name));
-        Ok(hosts)
     }
 
     /// Whether the user wants to stop.

@@ -6,10 +6,16 @@ pub mod change;
 pub mod converge;
 pub mod engine;
 pub mod error;
+pub mod forecast;
 pub mod health;
+mod no_wait;
+pub mod os;
 pub mod phase;
 pub mod plan;
+pub mod preview;
+pub mod replace;
 pub mod rows;
 pub mod scale;
+pub mod strategy;
 
 pub use error::RollError;

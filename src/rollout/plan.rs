@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::config::model::HttpHealth;
 use crate::inventory::Observed;
 use crate::release::HostRecord;
+use crate::rollout::scale::host_names;
 
 /// What the planner may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,12 +57,24 @@ impl Standing {
 pub struct Wanted {
     /// What each of its hosts is to run.
     pub record: HostRecord,
-    /// The names of the hosts that it should have; one that does not exist counts as lost.
-    pub hosts: Vec<String>,
+    /// The fleet's name, which the names of its hosts begin with.
+    pub fleet: String,
+    /// How many hosts it should have; one that does not exist counts as lost.
+    pub count: u32,
     /// The request that its hosts answer, if they run the service that is asked.
     pub http: Option<HttpHealth>,
     /// Whether clients reach its hosts through the load balancer.
     pub balanced: bool,
+    /// The image that each host is to have started from, where a roll brings another OS by new hosts.
+    pub image: Option<String>,
+}
+
+impl Wanted {
+    /// The names of the hosts that the group keeps or should get, beside those that exist.
+    pub fn names(&self, group: &str, observed: &[Observed]) -> Vec<String> {
+        let existing = observed.iter().filter(|o| o.host.group == group).map(|o| o.host.name.as_str());
+        host_names(&self.fleet, group, self.count, existing)
+    }
 }
 
 /// Decides on the next step, group by group.
@@ -73,7 +86,7 @@ pub fn plan(wanted: &BTreeMap<String, Wanted>, policy: &Policy, hosts: &[Observe
             .filter(|observed| observed.host.group == *group)
             .map(|observed| (observed, standing(wanted, observed)))
             .collect();
-        match plan_group(policy, wanted, &members) {
+        match plan_group(policy, &wanted.names(group, hosts), &members) {
             Decision::Done => {}
             Decision::Halt { out } => halted.extend(out),
             convert @ Decision::Convert { .. } => return convert,
@@ -82,7 +95,7 @@ pub fn plan(wanted: &BTreeMap<String, Wanted>, policy: &Policy, hosts: &[Observe
     if halted.is_empty() { Decision::Done } else { Decision::Halt { out: halted } }
 }
 
-fn plan_group(policy: &Policy, wanted: &Wanted, members: &[(&Observed, Standing)]) -> Decision {
+fn plan_group(policy: &Policy, wanted: &[String], members: &[(&Observed, Standing)]) -> Decision {
     let name = |observed: &Observed| observed.host.name.clone();
     // A host that is out already costs no capacity, and one that an earlier run left half done must come back first.
     if let Some((host, _)) = members.iter().find(|(_, standing)| matches!(standing, Standing::Out(_))) {
@@ -93,11 +106,8 @@ fn plan_group(policy: &Policy, wanted: &Wanted, members: &[(&Observed, Standing)
         _ => None,
     });
     let exists = |wanted: &String| members.iter().any(|(host, _)| host.host.name == *wanted);
-    let missing = wanted
-        .hosts
-        .iter()
-        .filter(|host| !exists(host))
-        .map(|host| (host.clone(), "does not exist".to_owned()));
+    let missing =
+        wanted.iter().filter(|host| !exists(host)).map(|host| (host.clone(), "does not exist".to_owned()));
     let lost: BTreeMap<String, String> = unreachable.chain(missing).collect();
     match members.iter().find(|(_, standing)| *standing == Standing::Serving) {
         Some((host, _)) if (lost.len() as u64) < u64::from(policy.max_unavailable) => {
@@ -149,14 +159,17 @@ mod tests {
 
     fn host(number: usize) -> Host {
         Host {
-            name: format!("t-{number}"),
+            name: format!("t-web-{}", number + 1),
             id: number.to_string(),
             group: "web".into(),
             power: Power::Running,
             ssh: None,
             address: None,
+            private_address: None,
             created: 0,
             started: Some(0),
+            image: None,
+            launched: None,
         }
     }
 
@@ -199,7 +212,7 @@ mod tests {
             member: (state != State::Unknown).then_some(Member {
                 drained: state == State::Drained,
                 up: state != State::NotUp,
-                connections: 0,
+                connections: Some(0),
             }),
         }
     }
@@ -208,16 +221,23 @@ mod tests {
         // One that is lost may as well not exist: both must be decided alike.
         let there = states.iter().enumerate().filter(|(n, s)| **s != State::Lost || n % 2 == 0);
         let hosts: Vec<Observed> = there.map(|(n, s)| observed(n, *s)).collect();
-        let names = (0..states.len()).map(|n| host(n).name).collect();
+        let count = u32::try_from(states.len()).unwrap();
         let wanted = BTreeMap::from([(
             "web".to_owned(),
-            Wanted { record: record("new"), hosts: names, http: None, balanced: true },
+            Wanted {
+                record: record("new"),
+                fleet: "t".into(),
+                count,
+                http: None,
+                balanced: true,
+                image: None,
+            },
         )]);
         plan(&wanted, &Policy { max_unavailable }, &hosts)
     }
 
     fn convert(number: usize) -> Decision {
-        Decision::Convert { host: format!("t-{number}") }
+        Decision::Convert { host: format!("t-web-{}", number + 1) }
     }
 
     #[test]
@@ -246,6 +266,10 @@ mod tests {
         assert_eq!(decide(&[State::New, State::WrongDigest], 1), convert(1));
     }
 
+    fn index(host: &str) -> usize {
+        host["t-web-".len()..].parse::<usize>().unwrap() - 1
+    }
+
     fn any_state() -> impl Strategy<Value = State> {
         prop::sample::select(vec![
             State::Old,
@@ -266,7 +290,7 @@ mod tests {
             let serving = |s: &State| matches!(s, State::Old | State::New | State::WrongDigest);
             let out = states.iter().filter(|s| !serving(s)).count();
             if let Decision::Convert { host } = decide(&states, max) {
-                let number: usize = host[2..].parse().unwrap();
+                let number = index(&host);
                 prop_assert_ne!(states[number], State::Lost);
                 if serving(&states[number]) {
                     prop_assert!(out < max as usize, "{host} would be one more than {max} out");
@@ -285,7 +309,7 @@ mod tests {
             let mut states = states;
             for _ in 0..=states.len() {
                 match decide(&states, max) {
-                    Decision::Convert { host } => states[host[2..].parse::<usize>().unwrap()] = State::New,
+                    Decision::Convert { host } => states[index(&host)] = State::New,
                     _ => return Ok(()),
                 }
             }

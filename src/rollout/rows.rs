@@ -20,7 +20,8 @@ pub fn rows(
     let mut rows: Vec<StatusRow> = observed.iter().map(|o| row(config, release_numbers, http, o)).collect();
     let any = !rows.is_empty();
     for (group, count) in counts.iter().filter(|_| any) {
-        for name in host_names(&config.name, group, *count) {
+        let existing = observed.iter().filter(|o| o.host.group == *group).map(|o| o.host.name.as_str());
+        for name in host_names(&config.name, group, *count, existing) {
             if !observed.iter().any(|o| o.host.name == name) {
                 rows.push(missing(name, group));
             }

@@ -1,6 +1,6 @@
 //! Which hosts must be made, started or removed so that every group has its count. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::model::DEFAULT_GROUP;
 use crate::provider::{Host, Power};
@@ -25,27 +25,68 @@ impl Scale {
     }
 }
 
-/// The names of a group's hosts.
-pub fn host_names(fleet: &str, group: &str, count: u32) -> Vec<String> {
-    let prefix = if group == DEFAULT_GROUP { fleet.to_owned() } else { format!("{fleet}-{group}") };
-    (1..=count).map(|number| format!("{prefix}-{number}")).collect()
+/// The names of the hosts that a group keeps or is to get: those that exist, the lowest numbers first, and where they
+/// are too few the lowest numbers that are free. Numbers need not be without gaps: a replacement takes a free one
+/// before the host that it replaces is gone.
+pub fn host_names<'n>(
+    fleet: &str,
+    group: &str,
+    count: u32,
+    existing: impl IntoIterator<Item = &'n str>,
+) -> Vec<String> {
+    let prefix = prefix(fleet, group);
+    let taken = numbers(&prefix, existing);
+    let mut kept: Vec<u32> = taken.iter().copied().chain(free(&taken)).take(count as usize).collect();
+    kept.sort_unstable();
+    kept.into_iter().map(|number| format!("{prefix}{number}")).collect()
+}
+
+/// The names that the next hosts of a group get.
+pub fn free_names<'n>(
+    fleet: &str,
+    group: &str,
+    count: usize,
+    existing: impl IntoIterator<Item = &'n str>,
+) -> Vec<String> {
+    let prefix = prefix(fleet, group);
+    let taken = numbers(&prefix, existing);
+    free(&taken).take(count).map(|number| format!("{prefix}{number}")).collect()
+}
+
+fn numbers<'n>(prefix: &str, names: impl IntoIterator<Item = &'n str>) -> BTreeSet<u32> {
+    names.into_iter().filter_map(|name| number(prefix, name)).collect()
+}
+
+fn free(taken: &BTreeSet<u32>) -> impl Iterator<Item = u32> + '_ {
+    (1..).filter(|number| !taken.contains(number))
+}
+
+fn prefix(fleet: &str, group: &str) -> String {
+    if group == DEFAULT_GROUP { format!("{fleet}-") } else { format!("{fleet}-{group}-") }
+}
+
+/// The number in a name of a group; nothing when it is none of the group's.
+fn number(prefix: &str, name: &str) -> Option<u32> {
+    let digits = name.strip_prefix(prefix)?;
+    digits.parse().ok().filter(|number: &u32| *number > 0 && number.to_string() == digits)
 }
 
 /// Compares the hosts that exist with the counts that are wanted.
 pub fn scale(fleet: &str, counts: &BTreeMap<String, u32>, hosts: &[Host]) -> Scale {
     let mut scale = Scale::default();
+    let mut wanted = BTreeSet::new();
     for (group, count) in counts {
-        for name in host_names(fleet, group, *count) {
+        let existing = hosts.iter().filter(|host| host.group == *group).map(|host| host.name.as_str());
+        for name in host_names(fleet, group, *count, existing) {
             match hosts.iter().find(|host| host.name == name) {
-                None => scale.create.push((name, group.clone())),
+                None => scale.create.push((name.clone(), group.clone())),
                 Some(host) if host.power == Power::Failed => scale.remake.push(host.clone()),
                 Some(host) if host.power == Power::Stopped => scale.start.push(host.clone()),
                 Some(_) => {}
             }
+            wanted.insert(name);
         }
     }
-    let wanted: Vec<String> =
-        counts.iter().flat_map(|(group, count)| host_names(fleet, group, *count)).collect();
     scale.remove = hosts.iter().filter(|host| !wanted.contains(&host.name)).cloned().collect();
     scale.remove.reverse();
     scale
@@ -63,8 +104,11 @@ mod tests {
             power,
             ssh: None,
             address: None,
+            private_address: None,
             created: 0,
             started: None,
+            image: None,
+            launched: None,
         }
     }
 
@@ -90,7 +134,24 @@ mod tests {
     }
 
     #[test]
+    fn a_host_with_a_high_number_is_as_good_as_any() {
+        let hosts: Vec<Host> = [1, 2, 4].iter().map(|n| host(&format!("t-{n}"), Power::Running)).collect();
+        assert!(scale("t", &counts(3), &hosts).is_empty());
+        assert_eq!(scale("t", &counts(4), &hosts).create[0].0, "t-3");
+        assert_eq!(scale("t", &counts(2), &hosts).remove[0].name, "t-4");
+    }
+
+    #[test]
+    fn what_is_no_name_of_the_group_goes() {
+        let strange = [host("i-0123", Power::Running), host("t-01", Power::Running)];
+        let scale = scale("t", &counts(1), &strange);
+        assert_eq!((scale.remove.len(), scale.create[0].0.as_str()), (2, "t-1"));
+    }
+
+    #[test]
     fn groups_name_their_hosts() {
-        assert_eq!(host_names("shop", "web", 2), ["shop-web-1", "shop-web-2"]);
+        assert_eq!(host_names("shop", "web", 2, []), ["shop-web-1", "shop-web-2"]);
+        assert_eq!(host_names("shop", "web", 2, ["shop-web-3"]), ["shop-web-1", "shop-web-3"]);
+        assert_eq!(free_names("shop", "web", 2, ["shop-web-1", "shop-web-3"]), ["shop-web-2", "shop-web-4"]);
     }
 }

@@ -1,16 +1,11 @@
 //! Reads single entries of an Ignition configuration into what a running host is to be given.
 
-use std::io::Read as _;
-
-use base64::Engine as _;
 use serde_json::Value;
 
 use super::{Change, Node, Write};
 use crate::release::{Manifest, UnitParts};
 use crate::render::UNIT_PREFIX;
-
-/// Decompressed contents above this many bytes are refused, so that a small config cannot fill the memory.
-const MAX_CONTENTS: u64 = 256 << 20;
+use crate::resource;
 
 /// The owner of a path: an id or a name for user and group; root when absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,7 +34,7 @@ pub(super) fn node(word: &str, entry: &Value) -> Result<Write, String> {
             if entry.get("append").is_some() {
                 return Err(format!("{path} is appended to, which only a first boot does"));
             }
-            let contents = entry.get("contents").map_or(Ok(Vec::new()), contents);
+            let contents = entry.get("contents").map_or(Ok(Vec::new()), resource::contents);
             (Node::File(contents.map_err(|reason| format!("{path}: {reason}"))?), 0o644)
         }
     };
@@ -153,50 +148,4 @@ fn owner(entry: &Value) -> Owner {
     let id = |value: &Value| value.get("id").and_then(Value::as_u64).unwrap_or(0);
     let name = |value: &Value| text(value, "name").map(str::to_owned);
     Owner { uid: id(&user), gid: id(&group), user: name(&user), group: name(&group) }
-}
-
-/// The bytes that Ignition would write: a `data:` URL, unpacked where it says so (RFC 2397).
-fn contents(contents: &Value) -> Result<Vec<u8>, String> {
-    let Some(source) = text(contents, "source").filter(|s| !s.is_empty()) else { return Ok(Vec::new()) };
-    let Some((head, body)) = source.strip_prefix("data:").and_then(|rest| rest.split_once(',')) else {
-        return Err(format!("its contents come from {source}, which only a first boot fetches"));
-    };
-    let bytes = percent_decode(body);
-    let bytes = if head.ends_with(";base64") {
-        base64::engine::general_purpose::STANDARD.decode(bytes).map_err(|e| e.to_string())?
-    } else {
-        bytes
-    };
-    match text(contents, "compression") {
-        None | Some("") => Ok(bytes),
-        Some("gzip") => {
-            let mut unpacked = Vec::new();
-            let mut reader = flate2::read::MultiGzDecoder::new(bytes.as_slice()).take(MAX_CONTENTS);
-            reader.read_to_end(&mut unpacked).map_err(|e| e.to_string())?;
-            Ok(unpacked)
-        }
-        Some(other) => Err(format!("unknown compression {other}")),
-    }
-}
-
-fn percent_decode(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = tail
-            .get(..2)
-            .and_then(|h| std::str::from_utf8(h).ok())
-            .and_then(|h| u8::from_str_radix(h, 16).ok());
-        match (first, hex) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    bytes
 }

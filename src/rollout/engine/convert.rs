@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Engine, RollError, watch_health};
+use super::{Engine, Roll, RollError, watch_health};
 use crate::event::Event;
 use crate::inventory::{HostReport, Observed};
 use crate::provider::{Host, ProviderError};
@@ -18,14 +18,31 @@ use crate::rollout::health::Rule;
 use crate::rollout::phase::{OnFailure, Outcome, Phase};
 use crate::store::journal::{Entry, Journal};
 
-/// Between two looks at the load balancer.
-const BALANCER_INTERVAL: Duration = Duration::from_millis(50);
-/// How long the load balancer may take to see a healthy host.
-const UNDRAIN_DEADLINE: Duration = Duration::from_secs(30);
+/// Between two looks for a container that was just started.
+const VERIFY_INTERVAL: Duration = Duration::from_millis(50);
 /// How long a switch may take beside the time that the services have to stop.
 const SWITCH_DEADLINE: Duration = Duration::from_secs(120);
+/// How long the state may take to be told of these phases, before the host takes the runner for dead.
+const PROVE_MARGIN: Duration = Duration::from_secs(60);
 /// How many journal lines of a failed service are shown.
 const EVIDENCE_LINES: usize = 15;
+
+/// How the conversion of a host ended.
+pub(super) struct Converted {
+    /// The final phase.
+    pub(super) last: Phase,
+    /// The phase that failed first.
+    pub(super) failed_at: Option<Phase>,
+}
+
+impl Converted {
+    /// Whether the release is to blame: the host takes orders, runs its former release, and did not serve this one.
+    pub(super) fn blames_release(&self) -> bool {
+        let on_new =
+            matches!(self.failed_at, Some(Phase::Switch | Phase::Verify | Phase::Probe | Phase::Undrain));
+        self.last == Phase::Restored && on_new
+    }
+}
 
 /// One conversion under way.
 struct Conversion<'a> {
@@ -40,7 +57,7 @@ struct Conversion<'a> {
 }
 
 impl Engine<'_> {
-    /// Converts a host and returns the final phase.
+    /// Converts a host and returns how it ended.
     ///
     /// # Errors
     /// When the journal cannot be written, or the host needs a replacement.
@@ -48,18 +65,25 @@ impl Engine<'_> {
         &self,
         observed: &Observed,
         wanted: &GroupRelease,
-        release: &str,
+        roll: &Roll<'_>,
         journal: &mut Journal,
-    ) -> Result<Phase, RollError> {
+    ) -> Result<Converted, RollError> {
         let host = &observed.host;
         let conversion = self.prepare(observed, wanted)?;
         // Whether there is anything to go back to is the host's to say: it knows which switch it has confirmed.
         let on_failure =
             OnFailure { restore: self.config.roll.on_failure == crate::config::model::OnFailure::Rollback };
         let began = Instant::now();
+        let release = roll.release.id();
         let mut phase = Phase::Pull;
+        let mut failed_at = None;
         while !phase.is_final() {
-            let entry = Entry::HostEntered { release: release.to_owned(), host: host.name.clone(), phase };
+            let entry = Entry::HostEntered {
+                release: release.clone(),
+                host: host.name.clone(),
+                phase,
+                taken_back: roll.taken_back.map(str::to_owned),
+            };
             journal.append((self.clock)(), entry).await?;
             let entered = Instant::now();
             self.events.emit(Event::Phase {
@@ -75,6 +99,7 @@ impl Engine<'_> {
                 }
                 Err(_) if phase == Phase::Pull && self.interrupted() => Outcome::Failed,
                 Err(failure) => {
+                    failed_at.get_or_insert(phase);
                     self.report_failure(&conversion, phase, failure).await;
                     Outcome::Failed
                 }
@@ -85,7 +110,7 @@ impl Engine<'_> {
             self.commit(&conversion).await;
             self.events.emit(Event::HostDone { host: host.name.clone(), took: began.elapsed() });
         }
-        Ok(phase)
+        Ok(Converted { last: phase, failed_at })
     }
 
     fn prepare<'a>(
@@ -104,15 +129,19 @@ impl Engine<'_> {
                         observed.host.name,
                         reasons.join("; ")
                     ),
-                    fix: "make the hosts anew: `fleet down` and `fleet up`, or undo that part of the change"
+                    fix: "have new hosts take their place: `fleet roll --strategy replace`; or undo that part of the change"
                         .to_owned(),
                 });
             }
         };
         let bundle = bundle(&change, &wanted.record).map_err(ProviderError::from)?;
-        let serves = observed.member.is_none_or(|m| !m.drained && m.up);
-        let drains =
-            change.disturbs() || !serves || report.healthy(self.config.health.http.as_ref()).is_err();
+        let missing = self.is_balanced(&observed.host.group);
+        let serves = observed.member.map_or(!missing, |m| !m.drained && m.up);
+        // A run that ended between its switch and its undrain left the host out, which not every balancer can tell.
+        let drains = change.disturbs()
+            || !serves
+            || report.switching
+            || report.healthy(self.config.health.http.as_ref()).is_err();
         Ok(Conversion { host: &observed.host, wanted, change, bundle, drains, restored: OnceLock::new() })
     }
 
@@ -146,9 +175,13 @@ impl Engine<'_> {
         let script = stage_script(&conversion.wanted.record, &conversion.bundle);
         let deadline = self.config.roll.pull_deadline;
         let mut interrupt = self.interrupt.clone();
-        let run = self.channel.run(conversion.host, &script, &conversion.bundle, deadline);
+        let run = async {
+            self.give_secrets(conversion.host).await?;
+            let run = self.channel.run(conversion.host, &script, &conversion.bundle, deadline);
+            run.await.map_err(|e| e.to_string())
+        };
         let output = tokio::select! {
-            output = run => output.map_err(|e| e.to_string())?,
+            output = run => output?,
             _ = interrupt.wait_for(|stop| *stop) => return Err("interrupted".to_owned()),
         };
         if output.status == 0 {
@@ -162,22 +195,7 @@ impl Engine<'_> {
         if !conversion.drains {
             return Ok(());
         }
-        let name = &conversion.host.name;
-        self.balancer.drain(name).await.map_err(|e| e.to_string())?;
-        let started = Instant::now();
-        loop {
-            let members = self.balancer.members().await.map_err(|e| e.to_string())?;
-            let open = members.get(name).map_or(0, |m| m.connections);
-            if open == 0 {
-                return Ok(());
-            }
-            if started.elapsed() >= self.config.roll.drain {
-                let message = format!("{name}: {open} connections still open after the drain time; going on");
-                self.events.emit(Event::Warning { message });
-                return Ok(());
-            }
-            tokio::time::sleep(BALANCER_INTERVAL).await;
-        }
+        self.drain_host(conversion.host).await
     }
 
     /// How long the longest legal change of a host takes: its services have their time to stop.
@@ -189,7 +207,9 @@ impl Engine<'_> {
 
     async fn switch(&self, conversion: &Conversion<'_>) -> Result<(), String> {
         let wait = self.longest_switch(conversion);
-        let script = switch_script(&conversion.wanted.record, &conversion.bundle, wait);
+        // Each of the phases that follow ends within this deadline.
+        let prove = self.config.roll.progress_deadline.saturating_mul(3) + PROVE_MARGIN;
+        let script = switch_script(&conversion.wanted.record, &conversion.bundle, wait, prove);
         self.script(conversion, &script, wait).await.map(drop)
     }
 
@@ -242,7 +262,7 @@ impl Engine<'_> {
                 // The probe phase tells a crash loop from a slow start, and shows why.
                 Err(_) if crashing => return Ok(()),
                 Err(reason) if started.elapsed() >= self.config.health.deadline => return Err(reason),
-                Err(_) => tokio::time::sleep(BALANCER_INTERVAL).await,
+                Err(_) => tokio::time::sleep(VERIFY_INTERVAL).await,
             }
         }
     }
@@ -272,20 +292,7 @@ impl Engine<'_> {
         if !conversion.drains {
             return Ok(());
         }
-        let name = &conversion.host.name;
-        self.introduce(conversion.host).await.map_err(|e| e.to_string())?;
-        self.balancer.undrain(name).await.map_err(|e| e.to_string())?;
-        let started = Instant::now();
-        loop {
-            let members = self.balancer.members().await.map_err(|e| e.to_string())?;
-            if members.get(name).is_none_or(|m| m.up && !m.drained) {
-                return Ok(());
-            }
-            if started.elapsed() >= UNDRAIN_DEADLINE {
-                return Err("the host is healthy but the load balancer's own check still fails".to_owned());
-            }
-            tokio::time::sleep(BALANCER_INTERVAL).await;
-        }
+        self.undrain_host(conversion.host).await
     }
 
     async fn report_failure(&self, conversion: &Conversion<'_>, phase: Phase, reason: String) {

@@ -15,20 +15,37 @@ pub(super) struct Progress {
     pub(super) on_new: BTreeSet<String>,
     /// Hosts that this run converted, in order.
     pub(super) converted: Vec<String>,
+    /// Hosts of another release that this run began to remove.
+    pub(super) retired: BTreeSet<String>,
+    /// Whether a host shows that the release is to blame.
+    pub(super) unproven: bool,
 }
 
 impl Progress {
     /// The verdict of a failure that left the host at hand as it was.
     fn failed(&self, untouched: Verdict) -> Verdict {
-        if self.on_new.is_empty() { untouched } else { Verdict::Mixed }
+        if self.is_untouched() { untouched } else { Verdict::Mixed }
+    }
+
+    /// Whether the fleet is as it was, but for the host at hand.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.on_new.is_empty() && self.retired.is_empty()
     }
 
     fn others(&self) -> String {
-        if self.on_new.is_empty() {
-            return "no other host was touched".to_owned();
+        let list = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        match (self.on_new.is_empty(), self.retired.is_empty()) {
+            (true, true) => "no other host was touched".to_owned(),
+            (false, true) => format!("{} run the new release, the rest were not touched", list(&self.on_new)),
+            (true, false) => {
+                format!("{} made room for new hosts, the rest were not touched", list(&self.retired))
+            }
+            (false, false) => format!(
+                "{} run the new release, {} left for them, the rest were not touched",
+                list(&self.on_new),
+                list(&self.retired)
+            ),
         }
-        let names: Vec<&str> = self.on_new.iter().map(String::as_str).collect();
-        format!("{} run the new release, the rest were not touched", names.join(", "))
     }
 }
 
@@ -58,9 +75,10 @@ pub(super) fn unsteady(host: &str, progress: &Progress) -> End {
 }
 
 pub(super) fn interrupted(next_host: &str, progress: &Progress) -> End {
-    let done = match progress.converted.as_slice() {
-        [] => "no host was changed".to_owned(),
-        converted => converted.join(", ") + " done",
+    let done = match (progress.converted.as_slice(), progress.retired.is_empty()) {
+        ([], true) => "no host was changed".to_owned(),
+        ([], false) => progress.others(),
+        (converted, _) => converted.join(", ") + " done",
     };
     end(
         Verdict::Interrupted,
@@ -88,6 +106,44 @@ pub(super) fn stopped(host: &str, last: Phase, progress: &Progress, restores: bo
     end(verdict, format!("{host} {what}; {}", progress.others()), Some(next))
 }
 
+/// The release did not prove itself, and the hosts that had it went back.
+pub(super) fn rolled_back(failure: &End, way_back: &End, hosts: &[String]) -> End {
+    match way_back.verdict {
+        Verdict::Matches => {
+            let hosts = if hosts.is_empty() { "nobody else".to_owned() } else { hosts.join(", ") };
+            let why = failure.summary.split(';').next().unwrap_or_default();
+            let summary = format!("{why}; {hosts} went back: all hosts run the previous release and serve");
+            end(Verdict::RolledBack, summary, Some("mend the image, then run the same command again"))
+        }
+        Verdict::Interrupted => {
+            let summary = format!("{}; the way back {}", failure.summary, way_back.summary);
+            end(Verdict::Interrupted, summary, Some("the same command again goes on with the way back"))
+        }
+        _ => {
+            let summary = format!("{}; the way back stopped: {}", failure.summary, way_back.summary);
+            end(
+                Verdict::Mixed,
+                summary,
+                Some("fleet status shows who runs what; the same command again goes on"),
+            )
+        }
+    }
+}
+
+/// A new host did not come to serve the release that it was launched with.
+pub(super) fn unfit(host: &str, progress: &Progress, removed: bool) -> End {
+    let (verdict, what) = match removed {
+        true => (progress.failed(Verdict::RolledBack), "did not serve and was removed again"),
+        false => (Verdict::Paused, "does not serve and waits outside the load balancer"),
+    };
+    let next = match verdict {
+        Verdict::Paused => "look at it with fleet ssh; fleet roll with a good image goes on from here",
+        Verdict::Mixed => "fleet roll with a good image brings all to one release",
+        _ => "mend the image, then run the same command again",
+    };
+    end(verdict, format!("the new host {host} {what}; {}", progress.others()), Some(next))
+}
+
 /// An effect failed where no host is to blame; the hosts stay as they are.
 pub(super) fn failed(error: &RollError, touched: bool, progress: &Progress) -> End {
     let verdict = if touched { Verdict::Mixed } else { progress.failed(Verdict::Unchanged) };
@@ -99,7 +155,7 @@ mod tests {
     use super::*;
 
     fn progress(on_new: &[&str]) -> Progress {
-        Progress { on_new: on_new.iter().map(|&h| h.to_owned()).collect(), converted: Vec::new() }
+        Progress { on_new: on_new.iter().map(|&h| h.to_owned()).collect(), ..Progress::default() }
     }
 
     #[test]
@@ -111,6 +167,34 @@ mod tests {
         assert_eq!(verdict(Phase::Untouched, &["t-1"]), Verdict::Mixed);
         assert_eq!(verdict(Phase::LeftOut, &[]), Verdict::Mixed);
         assert_eq!(halted(&BTreeMap::new(), &progress(&["t-1"])).verdict, Verdict::Mixed);
+    }
+
+    #[test]
+    fn a_host_that_left_is_no_fleet_as_it_was() {
+        let progress = Progress { retired: BTreeSet::from(["t-1".to_owned()]), ..Progress::default() };
+        let end =
+            failed(&RollError::Provider(crate::provider::ProviderError::api("a", "b")), false, &progress);
+        assert_eq!(end.verdict, Verdict::Mixed);
+        assert!(end.summary.contains("t-1 made room"), "{}", end.summary);
+    }
+
+    #[test]
+    fn a_rollback_is_as_good_as_its_way() {
+        let failure = stopped("t-2", Phase::Restored, &progress(&["t-1"]), true);
+        let back = |verdict| {
+            let way = End { verdict, summary: "stopped".into(), next: None };
+            rolled_back(&failure, &way, &["t-1".to_owned()])
+        };
+        let done = back(Verdict::Matches);
+        assert_eq!(done.verdict, Verdict::RolledBack);
+        assert_eq!(
+            done.summary,
+            "t-2 failed and serves its previous release again; t-1 went back: all hosts run the previous release and serve"
+        );
+        assert_eq!(back(Verdict::Interrupted).verdict, Verdict::Interrupted);
+        for verdict in [Verdict::Mixed, Verdict::Unchanged, Verdict::RolledBack, Verdict::Paused] {
+            assert_eq!(back(verdict).verdict, Verdict::Mixed);
+        }
     }
 
     #[test]

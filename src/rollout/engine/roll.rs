@@ -7,30 +7,51 @@ use tokio::time::Instant;
 
 use super::ends::{self, Progress};
 use super::{Engine, RollError};
-use crate::config::model::OnFailure;
+use crate::config::model::{OnFailure, Strategy};
+use crate::error::PRECONDITION;
 use crate::event::Event;
 use crate::inventory::Observed;
+use crate::provider::ProviderError;
 use crate::release::Release;
-use crate::rollout::change::{Fit, change};
 use crate::rollout::error::End;
 use crate::rollout::phase::Phase;
 use crate::rollout::plan::{Decision, Policy, Standing, Wanted, plan, standing};
+use crate::rollout::replace::is_current;
+use crate::rollout::strategy::{self, Way};
 use crate::store::history::{self, Current};
 use crate::store::journal::{Entry, Journal};
 
 /// One bad look may be chance; this many more are taken before a roll ends over one.
-const SECOND_LOOKS: u32 = 3;
+pub(super) const SECOND_LOOKS: u32 = 3;
 /// Between two such looks.
-const SECOND_LOOK_INTERVAL: Duration = Duration::from_millis(700);
+pub(super) const SECOND_LOOK_INTERVAL: Duration = Duration::from_millis(700);
 
 /// A roll that is wanted.
+#[derive(Clone, Copy)]
 pub struct Roll<'a> {
     /// The release.
     pub release: &'a Release,
     /// What each group is to be.
     pub wanted: &'a BTreeMap<String, Wanted>,
+    /// Whether hosts change in place or are made anew.
+    pub strategy: Strategy,
     /// What is in force from the moment that one host has taken the release.
     pub then: &'a Current,
+    /// Where hosts go back to if the release does not prove itself; nothing for a first release, and for a rollback.
+    pub back: Option<&'a Back>,
+    /// In a rollback, the identity of the release that is taken back.
+    pub taken_back: Option<&'a str>,
+}
+
+/// The release before the one that is rolled out.
+#[derive(Debug, Clone)]
+pub struct Back {
+    /// The release.
+    pub release: Release,
+    /// What each group is to be.
+    pub wanted: BTreeMap<String, Wanted>,
+    /// What was in force.
+    pub then: Current,
 }
 
 impl Engine<'_> {
@@ -40,25 +61,79 @@ impl Engine<'_> {
     /// When nothing could be begun: a host cannot take the release, the journal cannot be written, or the provider
     /// or the load balancer does not answer. What fails later is in the end that is returned.
     pub async fn roll(&self, roll: &Roll<'_>, journal: &mut Journal) -> Result<End, RollError> {
+        self.balancer.prepare(self.events).await?;
         let observed = match self.observe().await {
             Ok(observed) => observed,
             Err(error) => return Ok(ends::failed(&error, false, &Progress::default())),
         };
-        all_fit(roll, &observed)?;
+        let ways = strategy::choose(self.config, roll.strategy, roll.release, &observed)?;
         self.warn_of_strangers(&observed).await?;
         let id = roll.release.id();
         let images = roll.release.images.values().map(|choice| choice.pinned.clone()).collect();
         journal.append((self.clock)(), Entry::RollBegan { release: id.clone(), images }).await?;
         self.announce(roll, &observed);
         let mut progress = Progress::default();
-        let mut touched = false;
-        let end = match self.all_hosts(roll, observed, journal, &mut progress, &mut touched).await {
-            Ok(end) => end,
-            Err(error) => ends::failed(&error, touched, &progress),
-        };
-        let exit_code = end.verdict.exit_code();
+        let mut end = self.every_group(roll, &ways, observed, journal, &mut progress).await;
+        if let (Ok(failure), Some(back)) = (&end, self.way_back(roll, &progress)) {
+            end = self.take_back(roll, back, failure, journal).await;
+        }
+        // A precondition that does not hold left everything as it was.
+        let exit_code = end.as_ref().map_or(PRECONDITION, |end| end.verdict.exit_code());
         journal.append((self.clock)(), Entry::RollEnded { release: id, exit_code }).await?;
-        Ok(end)
+        end
+    }
+
+    /// First the groups that change in place, then one after the other those whose hosts are made anew.
+    pub(super) async fn every_group(
+        &self,
+        roll: &Roll<'_>,
+        ways: &BTreeMap<String, Way>,
+        observed: Vec<Observed>,
+        journal: &mut Journal,
+        progress: &mut Progress,
+    ) -> Result<End, RollError> {
+        let began = Instant::now();
+        let mut touched = false;
+        let stays = |group: &&String| ways.get(*group) == Some(&Way::InPlace);
+        let in_place = roll.wanted.keys().filter(stays);
+        let wanted =
+            in_place.filter_map(|group| Some((group.clone(), roll.wanted.get(group)?.clone()))).collect();
+        let roll_in_place = Roll { wanted: &wanted, ..*roll };
+        let ended = self.all_hosts(&roll_in_place, observed, journal, progress, &mut touched).await;
+        match ended {
+            Ok(None) => {}
+            Ok(Some(end)) => return Ok(end),
+            Err(error) => return Ok(ends::failed(&error, touched, progress)),
+        }
+        for (group, way) in ways {
+            let Way::Replace(reason) = way else { continue };
+            self.say_replaced(group, reason.as_deref());
+            match self.replace_group(roll, group, journal, progress).await {
+                Ok(None) => {}
+                Ok(Some(end)) => return Ok(end),
+                // Nothing was changed, and people can mend it.
+                Err(error @ RollError::Provider(ProviderError::Precondition { .. }))
+                    if progress.is_untouched() =>
+                {
+                    return Err(error);
+                }
+                Err(error) => return Ok(ends::failed(&error, false, progress)),
+            }
+        }
+        let observed = self.observe().await?;
+        Ok(ends::matches(&observed, progress.converted.len(), began.elapsed()))
+    }
+
+    fn say_replaced(&self, group: &str, reason: Option<&str>) {
+        if let Some(reason) = reason {
+            let message = format!("the hosts of group {group} are made anew: {reason}");
+            self.events.emit(Event::Step { step: "strategy", message });
+        }
+        let volumes = strategy::volumes(self.config, group);
+        if !volumes.is_empty() {
+            let message = format!("volume {} is lost with each host that is replaced", volumes.join(", "));
+            self.events.emit(Event::Warning { message });
+        }
     }
 
     async fn all_hosts(
@@ -68,9 +143,7 @@ impl Engine<'_> {
         journal: &mut Journal,
         progress: &mut Progress,
         touched: &mut bool,
-    ) -> Result<End, RollError> {
-        let began = Instant::now();
-        let id = roll.release.id();
+    ) -> Result<Option<End>, RollError> {
         let policy = Policy { max_unavailable: self.config.roll.max_unavailable };
         let mut second_looks = 0;
         loop {
@@ -89,31 +162,36 @@ impl Engine<'_> {
             }
             let host = match decision {
                 Decision::Done => {
-                    history::set_current(self.store, roll.then).await?;
-                    return Ok(ends::matches(&observed, progress.converted.len(), began.elapsed()));
+                    // Where no group changes in place, nothing of this release is anywhere yet.
+                    if !roll.wanted.is_empty() {
+                        history::set_current(self.store, roll.then).await?;
+                    }
+                    return Ok(None);
                 }
-                Decision::Halt { out } => return Ok(ends::halted(&out, progress)),
+                Decision::Halt { out } => return Ok(Some(ends::halted(&out, progress))),
                 Decision::Convert { host } => host,
             };
             if self.interrupted() {
-                return Ok(ends::interrupted(&host, progress));
+                return Ok(Some(ends::interrupted(&host, progress)));
             }
             if progress.converted.contains(&host) {
-                return Ok(ends::unsteady(&host, progress));
+                return Ok(Some(ends::unsteady(&host, progress)));
             }
             let Some(target) = observed.iter().find(|o| o.host.name == host) else { continue };
             let Some(group) = roll.release.groups.get(&target.host.group) else { continue };
             *touched = true;
-            let last = self.convert(target, group, &id, journal).await?;
+            let converted = self.convert(target, group, roll, journal).await?;
+            progress.unproven |= converted.blames_release();
+            let last = converted.last;
             *touched = false;
             if last == Phase::Untouched && self.interrupted() {
-                return Ok(ends::interrupted(&host, progress));
+                return Ok(Some(ends::interrupted(&host, progress)));
             }
             if last != Phase::Converted {
                 // An earlier run may have left the release on it; it is no host that has taken it.
                 progress.on_new.remove(&host);
                 let restores = self.config.roll.on_failure == OnFailure::Rollback;
-                return Ok(ends::stopped(&host, last, progress, restores));
+                return Ok(Some(ends::stopped(&host, last, progress, restores)));
             }
             // From now on a new host must get what this one has, however the roll ends.
             history::set_current(self.store, roll.then).await?;
@@ -134,7 +212,7 @@ impl Engine<'_> {
         let names: Vec<&str> = observed.iter().filter(strange).map(|o| o.host.name.as_str()).collect();
         if !names.is_empty() {
             let message = format!(
-                "{}: rolled from elsewhere, this state folder does not know their release",
+                "{}: rolled from elsewhere, this state does not know their release",
                 names.join(", ")
             );
             self.events.emit(Event::Warning { message });
@@ -145,7 +223,7 @@ impl Engine<'_> {
     fn announce(&self, roll: &Roll<'_>, observed: &[Observed]) {
         let pending = |o: &&Observed| {
             let wanted = roll.wanted.get(&o.host.group);
-            wanted.is_some_and(|wanted| standing(wanted, o) != Standing::Converted)
+            wanted.is_some_and(|wanted| standing(wanted, o) != Standing::Converted || !is_current(wanted, o))
         };
         let pending: Vec<String> = observed.iter().filter(pending).map(|o| o.host.name.clone()).collect();
         if pending.is_empty() {
@@ -160,21 +238,6 @@ impl Engine<'_> {
             hosts: pending,
         });
     }
-}
-
-/// Nothing is begun that one of the hosts cannot take.
-fn all_fit(roll: &Roll<'_>, observed: &[Observed]) -> Result<(), RollError> {
-    for host in observed {
-        let group = roll.release.groups.get(&host.host.group);
-        let (Ok(report), Some(group)) = (&host.report, group) else { continue };
-        if let Fit::Replace(reasons) = change(report, group) {
-            return Err(RollError::Precondition {
-                what: format!("{} cannot take this release in place: {}", host.host.name, reasons.join("; ")),
-                fix: "make the hosts anew (fleet down, fleet up), or undo that part of the change".to_owned(),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// The hosts that carry the wanted release and run it, whether or not they serve.

@@ -22,6 +22,21 @@ release_here() { sed --quiet 's/^  "release": "\([^"]*\)".*/\1/p' /etc/fleet/rel
 # The release to which a switch began and did not end.
 under_way() { cat "$marker" 2>/dev/null || true; }
 
+# The dead man's timer: unless a runner says otherwise in time, the host itself puts back what the switch replaced. It
+# runs outside of any login, and its name begins with no service's.
+disarm() {
+  quietly systemctl stop dead-man-of-fleet.timer
+  quietly systemctl reset-failed dead-man-of-fleet.timer dead-man-of-fleet.service
+}
+
+# In $1 seconds from now, in place of whatever was set before.
+arm() {
+  disarm
+  systemd-run --quiet --collect --unit dead-man-of-fleet --on-active "$1" --timer-property AccuracySec=1s \
+    --description 'Puts back the release before: the roll did not come to its end' \
+    /bin/bash "$state/dead-man.sh" || echo 'no timer could be set: should fleet die now, this host keeps the new release' >&2
+}
+
 # Failures and restarts are counted from here on, for every service: what is counted then is this change's doing.
 forget_failures() { quietly systemctl reset-failed 'fleet-*.service' "$@"; }
 

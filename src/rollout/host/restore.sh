@@ -1,4 +1,5 @@
 # Puts the release back from which this switch came: files, units, services. Prints its id.
+disarm
 here=$(release_here)
 if [[ $here != "$id" && $(under_way) != "$id" ]]; then
   # This switch changed nothing yet; a backup in its folder is of another time.

@@ -19,6 +19,8 @@ rm --recursive --force "$state"/roll/*.*
 . "$dir/ops"
 back_up
 printf '%s' "$id" >"$marker"
+# This script goes on without its runner, so until its end the timer is for a host that hangs.
+arm "$((wait * 2))"
 if ((${#disable[@]})); then quietly systemctl disable --now "${disable[@]}"; fi
 for path in "${removed[@]}"; do rm --recursive --force "/$path"; done
 tar --extract --file "$dir/new.tar" --directory / --same-owner --same-permissions --touch
@@ -32,6 +34,7 @@ mkdir --parents /etc/fleet
 install --mode 0644 "$dir/record" /etc/fleet/release.json.new
 mv /etc/fleet/release.json.new /etc/fleet/release.json
 rm --force "$marker"
+arm "$prove"
 # The backups of the last three switches are enough to look back at.
 find "$state/roll" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %p\n' | sort --reverse --numeric-sort |
   tail --lines +4 | cut --delimiter ' ' --fields 2- | xargs --no-run-if-empty rm --recursive --force
