@@ -69,6 +69,8 @@ impl Error {
                 RollError::Lease(LeaseError::Held { .. }) => LEASE_HELD,
                 // A state folder that cannot be used.
                 RollError::Store(StoreError::Io(_)) | RollError::Lease(LeaseError::Io(_)) => PRECONDITION,
+                RollError::Store(StoreError::Precondition { .. })
+                | RollError::Lease(LeaseError::Store(StoreError::Precondition { .. })) => PRECONDITION,
                 RollError::Precondition { .. } | RollError::Provider(ProviderError::Precondition { .. }) => {
                     PRECONDITION
                 }

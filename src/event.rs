@@ -13,13 +13,13 @@ pub trait Events: Send + Sync {
 /// The version of the JSON form of [`Event`], raised when a field changes its meaning or goes away.
 pub const EVENT_SCHEMA_VERSION: u32 = 1;
 
-/// Something that happened in `up`, `roll` or `down`.
+/// Something that happened in `up`, `roll`, `rollback` or `down`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// A command that works on several hosts has begun.
     Started {
-        /// `up`, `roll` or `down`.
+        /// `up`, `roll`, `rollback` or `down`.
         command: &'static str,
         /// The fleet's name.
         fleet: String,
@@ -30,7 +30,7 @@ pub enum Event {
     },
     /// Something that concerns no single host began or moved on (an image is built, a tag resolved).
     Step {
-        /// A stable word for machines: `resolve`, `prepare`, `load_balancer`.
+        /// A stable word for machines: `resolve`, `prepare`, `load_balancer`, `hook`, `os`.
         step: &'static str,
         /// One line for people.
         message: String,
@@ -39,7 +39,8 @@ pub enum Event {
     Phase {
         /// The host.
         host: String,
-        /// A stable word: launch, boot, pull, drain, switch, verify, probe, undrain, restore, terminate.
+        /// A stable word: launch, boot, pull, drain, switch, reboot, verify, probe, undrain, restore,
+        /// terminate.
         phase: &'static str,
         /// One line for people: an image, a release.
         detail: String,
@@ -93,7 +94,7 @@ pub enum Event {
     },
     /// The command ended.
     Finished {
-        /// `up`, `roll` or `down`.
+        /// `up`, `roll`, `rollback` or `down`.
         command: &'static str,
         /// The exit code that goes with it.
         exit_code: u8,

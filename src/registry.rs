@@ -5,6 +5,8 @@ use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
 
+use crate::render::ecr::is_ecr;
+
 /// Why an image has no digest.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
@@ -61,7 +63,11 @@ impl Registry for OciRegistry {
         });
         let digest =
             client.fetch_manifest_digest(&reference, &credentials(&registry)).await.map_err(|error| {
-                ResolveError::Refused { image: image.to_owned(), registry, answer: chain(&error) }
+                let mut answer = chain(&error);
+                if is_ecr(&registry) {
+                    answer += "; for ECR log in first: docs/secrets.md says how";
+                }
+                ResolveError::Refused { image: image.to_owned(), registry, answer }
             })?;
         Ok(format!("{}@{digest}", repository(image)))
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Global, OutputForm, print};
-use crate::butane::{DirectorySource, FileSource, Request, run_butane};
+use crate::butane::{Diagnostic, DirectorySource, FileSource, Request, run_butane};
 use crate::error::Error;
 
 /// Transpile one Butane file to Ignition JSON.
@@ -15,7 +15,7 @@ pub(super) struct Butane {
     /// Read local files from this folder
     #[arg(short = 'd', long, value_name = "DIR")]
     files_dir: Option<PathBuf>,
-    /// Fail on warnings
+    /// Fail on warnings, and on what would go wrong at boot
     #[arg(short, long)]
     strict: bool,
     /// Check only, write nothing
@@ -34,6 +34,17 @@ pub(super) struct Butane {
 
 impl Butane {
     pub(super) fn run(self, global: &Global) -> Result<u8, Error> {
+        match self.transpile(global) {
+            // Whoever reads diagnostics as data reads this one as well.
+            Err(error @ Error::Io(_)) if global.output == OutputForm::Json => {
+                say(&Diagnostic::of_input(error.to_string()).to_json_line());
+                Ok(error.exit_code())
+            }
+            result => result,
+        }
+    }
+
+    fn transpile(self, global: &Global) -> Result<u8, Error> {
         let input = self.input.filter(|path| path.as_os_str() != "-");
         let (name, source) = match &input {
             Some(path) => (path.display().to_string(), fs_err::read(path)?),
@@ -54,14 +65,9 @@ impl Butane {
         });
         let messages = match global.output {
             OutputForm::Text => response.messages,
-            OutputForm::Json => {
-                let lines =
-                    response.report.entries.iter().map(|entry| serde_json::json!(entry).to_string() + "\n");
-                lines.collect()
-            }
+            OutputForm::Json => response.diagnostics.iter().map(Diagnostic::to_json_line).collect(),
         };
-        // A closed pipe there is no reason to keep the result back.
-        let _ = std::io::stderr().write_all(messages.as_bytes());
+        say(&messages);
         match (response.output, self.out) {
             (Some(output), Some(path)) => super::replace(&path, &output)?,
             (Some(output), None) => print(&output)?,
@@ -69,4 +75,9 @@ impl Butane {
         }
         Ok(response.exit_code)
     }
+}
+
+fn say(messages: &str) {
+    // A closed pipe there is no reason to keep the result back.
+    let _ = std::io::stderr().write_all(messages.as_bytes());
 }

@@ -1,11 +1,17 @@
 //! What the commands share: the configuration, the state, and the effects wired together.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Global, OutputForm, interrupt, providers};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::state::{self, Opened};
+use super::{Global, OutputForm, interrupt, providers, warn};
 use crate::butane::DirectorySource;
 use crate::config::model::{Config, HttpHealth, ProviderKind};
 use crate::config::{self, Loaded};
@@ -20,10 +26,17 @@ use crate::report::{Mode, reporter};
 use crate::rollout::assemble::Sources;
 use crate::rollout::engine::Engine;
 use crate::rollout::error::End;
+use crate::secrets::{LocalSecrets, SecretSource as _, given_to};
+use crate::ssh::shared::{self, KnownHosts};
 use crate::ssh::{Ssh, key};
 use crate::store::Store;
 use crate::store::history::{self, Current};
 use crate::store::lease::Lease;
+
+/// How long a run waits at its end until the state has taken what it learnt, and as long again for the lease.
+const PUT_AWAY: Duration = Duration::from_secs(10);
+/// The file beside `fleet.yaml` that says which image hosts start from.
+const LOCK: &str = "fleet.lock";
 
 /// A project: `fleet.yaml` with the templates and Butane beside it.
 pub(super) struct Project {
@@ -36,18 +49,18 @@ pub(super) struct Project {
 impl Project {
     /// Reads the project that the arguments name.
     pub(super) fn load(global: &Global) -> Result<Self, Error> {
-        let mut loaded = config::load(&global.file)?;
-        match global.provider.as_deref() {
-            None => {}
-            Some("local") => loaded.config.provider = ProviderKind::Local,
-            Some("aws") => loaded.config.provider = ProviderKind::Aws,
+        let provider = match global.provider.as_deref() {
+            None => None,
+            Some("local") => Some(ProviderKind::Local),
+            Some("aws") => Some(ProviderKind::Aws),
             Some(other) => {
                 return Err(Error::precondition(
                     format!("there is no provider `{other}`"),
                     "use local or aws",
                 ));
             }
-        }
+        };
+        let loaded = config::load_for(&global.file, provider)?;
         let mut templates = Templates::default();
         for name in Templates::names() {
             let path = loaded.root.join(name);
@@ -76,31 +89,23 @@ impl Project {
             files: Some(&self.files),
         }
     }
-
-    /// The folder of the state.
-    pub(super) fn state(&self) -> Result<PathBuf, Error> {
-        let state = &self.config().state;
-        if state.contains("://") {
-            return Err(Error::precondition(
-                format!("state: {state} is not supported by this version of fleet"),
-                "use a folder, such as .fleet",
-            ));
-        }
-        Ok(self.loaded.root.join(state))
-    }
 }
 
 /// A project with everything that acts on its fleet.
 pub(super) struct Context {
     pub(super) project: Project,
-    pub(super) state: PathBuf,
     pub(super) store: Store,
     pub(super) provider: Box<dyn Provider>,
     pub(super) balancer: Box<dyn LoadBalancer>,
     pub(super) channel: Arc<Ssh>,
     pub(super) probe: ChannelProbe,
     pub(super) registry: OciRegistry,
-    pub(super) events: Box<dyn Events>,
+    pub(super) secrets: LocalSecrets,
+    pub(super) events: Arc<dyn Events>,
+    /// Turns true when the run is to stop at a safe point.
+    stop: watch::Sender<bool>,
+    /// Shared with other machines where the state is in a bucket.
+    known_hosts: Option<KnownHosts>,
     /// What `fleet.yaml` says of `health.http`, whatever is in force.
     pub(super) configured_health: Option<HttpHealth>,
 }
@@ -110,6 +115,10 @@ pub(super) struct Context {
 enum Judge {
     InForce,
     Configured,
+    /// The release of this number.
+    Release(u64),
+    /// The release before the one in force.
+    Before,
 }
 
 impl Context {
@@ -124,35 +133,64 @@ impl Context {
         Self::wire(global, Judge::Configured).await
     }
 
+    /// Wires everything up for a roll to an earlier release, or to the one before; its hosts are judged as they were.
+    pub(super) async fn for_release(global: &Global, number: Option<u64>) -> Result<Self, Error> {
+        Self::wire(global, number.map_or(Judge::Before, Judge::Release)).await
+    }
+
     async fn wire(global: &Global, judge: Judge) -> Result<Self, Error> {
         let mut project = Project::load(global)?;
-        let state = project.state()?;
-        let store = Store::folder(&state)?;
-        keep_out_of_git(&state)?;
+        let Opened { store, ssh } = state::open(&project).await?;
         let current = history::current(&store).await?;
-        let in_force = history::release(&store, current.release).await?.and_then(|release| release.health);
         let configured_health = project.config().health.http.clone();
-        if let (Judge::InForce, Some(health)) = (judge, in_force) {
-            project.loaded.config.health.http = Some(health);
+        let number = match judge {
+            Judge::Configured => None,
+            Judge::InForce => Some(current.release),
+            Judge::Release(number) => Some(number),
+            Judge::Before => Some(current.before),
+        };
+        if let Some(number) = number {
+            let health = history::release(&store, number).await?.and_then(|release| release.health);
+            let http = &mut project.loaded.config.health.http;
+            *http = health.or_else(|| http.take());
         }
-        let (private, public) = key::ensure(&state.join("ssh")).await?;
-        let channel = Arc::new(Ssh::new(&private, &state.join("ssh"))?);
-        let (provider, balancer) = providers::connect(project.config(), public, &store).await?;
-        let probe = ChannelProbe::new(channel.clone());
+        let known_hosts = store.as_folder().is_none().then(|| KnownHosts::new(&store, &ssh));
+        if let Some(known_hosts) = &known_hosts {
+            shared::fetch_key(&store, &ssh).await?;
+            match known_hosts.exchange().await {
+                Ok(hosts) => warn_of_disputed(&hosts),
+                Err(error) => warn(&error.to_string()),
+            }
+        }
+        let (private, public) = key::ensure(&ssh).await?;
+        let channel = Arc::new(Ssh::new(&private, &ssh)?);
+        let secrets = LocalSecrets::new(&project.loaded.root, project.config());
         let json = global.output == OutputForm::Json;
-        let events = reporter(Mode::of_this_process(json));
+        let events: Arc<dyn Events> = reporter(Mode::of_this_process(json)).into();
+        let tools = providers::Tools {
+            public_key: public,
+            store: &store,
+            ssh: &channel,
+            folder: &project.loaded.root,
+            lock: project.loaded.root.join(LOCK),
+            events: &events,
+        };
+        let (provider, balancer) = providers::connect(project.config(), tools).await?;
+        let probe = ChannelProbe::new(channel.clone());
         // Two TLS back ends could be chosen; the one that builds quickly is.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self {
             project,
-            state,
             store,
             provider,
             balancer,
             channel,
             probe,
             registry: OciRegistry,
+            secrets,
             events,
+            stop: interrupt::watched(),
+            known_hosts,
             configured_health,
         })
     }
@@ -168,15 +206,59 @@ impl Context {
             channel: self.channel.as_ref(),
             probe: &self.probe,
             balancer: self.balancer.as_ref(),
+            secrets: &self.secrets,
             store: &self.store,
             events: self.events.as_ref(),
-            interrupt: interrupt::watched(),
+            interrupt: self.stop.subscribe(),
             clock: wall_clock,
+            balancing: tokio::sync::Mutex::default(),
         }
     }
 
-    pub(super) fn lease(&self, command: &str) -> Result<Lease, Error> {
-        Ok(Lease::take(&self.state, command)?)
+    /// Does work that changes the fleet while nobody else may. Should the lease get lost, the run stops at the next
+    /// safe point.
+    pub(super) async fn leased(
+        &self,
+        command: &str,
+        work: impl Future<Output = Result<u8, Error>>,
+    ) -> Result<u8, Error> {
+        let (events, stop) = (self.events.clone(), self.stop.clone());
+        let lost = move |why: String| {
+            let message = format!("{why}; this run stops at the next safe point, look with `fleet status`");
+            events.emit(Event::Warning { message });
+            stop.send_replace(true);
+        };
+        let lease = Lease::take(&self.store, state::holder(command), lost).await?;
+        let result = tokio::select! {
+            result = Box::pin(work) => result,
+            never = self.share_known_hosts() => match never {},
+        };
+        let exchange = async {
+            match &self.known_hosts {
+                Some(known_hosts) => known_hosts.exchange().await,
+                None => Ok(Vec::new()),
+            }
+        };
+        put_away(exchange, lease.release()).await;
+        result
+    }
+
+    /// Tells other machines of hosts as they are learnt and forgotten.
+    async fn share_known_hosts(&self) -> Infallible {
+        if let Some(known_hosts) = &self.known_hosts {
+            known_hosts.keep_exchanging(|hosts| warn_of_disputed(&hosts)).await;
+        }
+        std::future::pending().await
+    }
+
+    /// Reads every secret that hosts must be given, so that what cannot be had is known before anything changes.
+    pub(super) async fn read_secrets(&self) -> Result<(), Error> {
+        let groups = self.config().groups.keys();
+        for name in groups.flat_map(|group| given_to(self.config(), group)) {
+            let fix = "mend `secrets` in fleet.yaml, or what it names; nothing was changed";
+            self.secrets.value(name).await.map_err(|e| Error::precondition(e.to_string(), fix))?;
+        }
+        Ok(())
     }
 
     /// The host counts in force.
@@ -263,17 +345,34 @@ async fn answer(
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge: everything inside is handed the time")]
-fn wall_clock() -> jiff::Timestamp {
+pub(super) fn wall_clock() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
-/// The state holds a private key: it must never be committed by accident.
-fn keep_out_of_git(state: &Path) -> Result<(), Error> {
-    let path = state.join(".gitignore");
-    if !path.exists() {
-        fs_err::write(path, "*\n")?;
+/// The last words of a run to the state. That the known hosts were not taken keeps no lease: the next run exchanges them.
+async fn put_away<R: std::fmt::Display, L: std::fmt::Display>(
+    exchange: impl Future<Output = Result<Vec<String>, R>>,
+    release: impl Future<Output = Result<(), L>>,
+) {
+    match timeout(PUT_AWAY, exchange).await {
+        Ok(Ok(disputed)) => warn_of_disputed(&disputed),
+        Ok(Err(error)) => warn(&error.to_string()),
+        Err(_) => warn("the state does not answer; other machines learn of the hosts of this run later"),
     }
-    Ok(())
+    match timeout(PUT_AWAY, release).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => warn(&error.to_string()),
+        Err(_) => warn("the state does not answer; the lease of this run stays until it expires"),
+    }
+}
+
+fn warn_of_disputed(hosts: &[String]) {
+    for host in hosts {
+        warn(&format!(
+            "another machine knows {host} by another SSH key than this one; the other's counts, and a host that \
+             does not have it is refused"
+        ));
+    }
 }
 
 #[cfg(test)]
@@ -281,6 +380,21 @@ mod tests {
     use std::future::{pending, ready};
 
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn known_hosts_that_cannot_be_exchanged_keep_no_lease() {
+        let released = std::cell::Cell::new(0);
+        let release = || async {
+            released.set(released.get() + 1);
+            Ok::<(), Infallible>(())
+        };
+        put_away(ready(Err("refused")), release()).await;
+        put_away(pending::<Result<_, Infallible>>(), release()).await;
+        assert_eq!(released.get(), 2);
+        // Nor does a state that is gone keep the run.
+        let (exchange, release) = (pending::<Result<_, Infallible>>(), pending::<Result<_, Infallible>>());
+        tokio::time::timeout(PUT_AWAY * 3, put_away(exchange, release)).await.unwrap();
+    }
 
     #[tokio::test]
     async fn a_signal_ends_the_question() {

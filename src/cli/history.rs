@@ -5,11 +5,10 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::json;
 
 use super::context::Project;
-use super::{Global, OutputForm, print};
+use super::{Global, OutputForm, print, state};
 use crate::error::Error;
 use crate::release::{ImageChoice, short};
 use crate::report::clean::clean;
-use crate::store::Store;
 use crate::store::history::{self, Recorded};
 
 const HEADER: [&str; 4] = ["RELEASE", "RECORDED", "IN FORCE", "IMAGES"];
@@ -21,12 +20,9 @@ pub(super) struct History {}
 impl History {
     pub(super) async fn run(self, global: &Global) -> Result<u8, Error> {
         let project = Project::load(global)?;
-        let state = project.state()?;
-        let (releases, current) = if state.exists() {
-            let store = Store::folder(&state)?;
-            (history::all(&store).await?, history::current(&store).await?.release)
-        } else {
-            (Vec::new(), 0)
+        let (releases, current) = match state::open_existing(&project).await? {
+            Some(store) => (history::all(&store).await?, history::current(&store).await?.release),
+            None => (Vec::new(), 0),
         };
         let name = &project.config().name;
         match global.output {

@@ -9,16 +9,15 @@ use tokio::sync::watch;
 /// How many signals have come, since the beginning: one that comes before anybody asks is not lost.
 static COUNT: OnceLock<watch::Receiver<u32>> = OnceLock::new();
 
-/// Turns true at the first signal.
-pub(super) fn watched() -> watch::Receiver<bool> {
-    let (send, receive) = watch::channel(false);
+/// Turns true at the first signal. Who has another reason to stop at a safe point may turn it as well.
+pub(super) fn watched() -> watch::Sender<bool> {
+    let (send, _) = watch::channel(false);
+    let signalled = send.clone();
     tokio::spawn(async move {
         times(1).await;
-        // Nobody listens any more when the command has ended.
-        let _ = send.send(true);
-        std::future::pending::<()>().await;
+        signalled.send_replace(true);
     });
-    receive
+    send
 }
 
 /// Returns once this many signals have come.

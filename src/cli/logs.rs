@@ -153,8 +153,11 @@ mod tests {
             power: Power::Running,
             ssh: None,
             address: None,
+            private_address: None,
             created: 0,
             started: None,
+            image: None,
+            launched: None,
         }
     }
 

@@ -4,9 +4,14 @@ use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::output::print;
 use crate::error::{Error, INTERRUPTED, UNEXPECTED};
@@ -18,17 +23,26 @@ mod context;
 mod down;
 mod exec;
 mod history;
+mod iam_policy;
 mod init;
 mod interrupt;
 mod logs;
+mod os;
 mod output;
 mod pages;
+mod plan;
+mod preflight;
 mod providers;
 mod render;
 mod roll;
+mod roll_os;
+mod rollback;
 mod schema;
 mod ssh;
+mod state;
 mod status;
+mod terraform;
+mod unlock;
 mod up;
 mod validate;
 
@@ -84,12 +98,18 @@ enum Command {
     Render(render::Render),
     /// Transpile one Butane file to Ignition JSON
     Butane(butane::Butane),
+    /// Show what a roll would change, host by host, and change nothing
+    Plan(plan::Plan),
     /// Create or adopt hosts until the fleet matches
     Up(up::Up),
     /// Show every host: state, image, release, health
     Status(status::Status),
-    /// Bring a new image or configuration to every host, one at a time
+    /// Show the OS of every host: version, channel, updates, whether a reboot is needed
+    Os(os::Os),
+    /// Bring a new image, configuration or OS version to every host, one at a time
     Roll(roll::Roll),
+    /// Bring an earlier release back to every host, one at a time
+    Rollback(rollback::Rollback),
     /// Remove every host of this fleet, and only those
     Down(down::Down),
     /// Show the journal of a service
@@ -98,8 +118,12 @@ enum Command {
     Ssh(ssh::SshCommand),
     /// Run a command in a service's container
     Exec(exec::Exec),
+    /// Show who holds the lease of this fleet, and take it away
+    Unlock(unlock::Unlock),
     /// List the releases of this fleet and which one is in force
     History(history::History),
+    /// Print the least-privilege IAM policy of whoever runs this fleet, or of its hosts
+    IamPolicy(iam_policy::IamPolicy),
     /// Print the JSON Schema of fleet.yaml
     Schema(schema::Schema),
     /// Print a completion script for a shell
@@ -111,7 +135,7 @@ enum Command {
 impl Command {
     /// Whether the first signal only asks it to stop at a safe point. All others end at once: they change nothing.
     fn has_safe_points(&self) -> bool {
-        matches!(self, Command::Up(_) | Command::Roll(_) | Command::Down(_))
+        matches!(self, Command::Up(_) | Command::Roll(_) | Command::Rollback(_) | Command::Down(_))
     }
 }
 
@@ -125,6 +149,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     tracing_to_stderr(cli.global.verbose);
+    let has_safe_points = cli.command.has_safe_points();
+    let json = cli.global.output == OutputForm::Json;
+    let work = match run(cli) {
+        Run::Done(result) => return ended(result, json),
+        Run::Waits(work) => work,
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -132,14 +162,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             return UNEXPECTED;
         }
     };
-    let code = runtime.block_on(interruptible(cli));
+    let code = runtime.block_on(interruptible(work, has_safe_points, json));
     runtime.shutdown_background();
     code
 }
 
-async fn interruptible(cli: Cli) -> u8 {
-    let has_safe_points = cli.command.has_safe_points();
-    let json = cli.global.output == OutputForm::Json;
+async fn interruptible(work: Work, has_safe_points: bool, json: bool) -> u8 {
     let interrupted = async {
         interrupt::times(1).await;
         if has_safe_points {
@@ -148,7 +176,7 @@ async fn interruptible(cli: Cli) -> u8 {
         }
     };
     // A task of its own: one that reads from a terminal cannot hold up the signals.
-    let mut work = tokio::spawn(run(cli));
+    let mut work = tokio::spawn(work);
     tokio::select! {
         result = &mut work => match result {
             Ok(result) => ended(result, json),
@@ -187,40 +215,59 @@ fn ended(result: Result<u8, Error>, json: bool) -> u8 {
     })
 }
 
-async fn run(cli: Cli) -> Result<u8, Error> {
-    let global = &cli.global;
-    match cli.command {
-        Command::Init(command) => command.run(global),
-        Command::Validate(command) => command.run(global).await,
-        Command::Render(command) => command.run(global).await,
-        Command::Butane(command) => command.run(global),
-        Command::Up(command) => command.run(global).await,
-        Command::Status(command) => command.run(global).await,
-        Command::Roll(command) => command.run(global).await,
-        Command::Down(command) => command.run(global).await,
-        Command::Logs(command) => command.run(global).await,
-        Command::Ssh(command) => command.run(global).await,
-        Command::Exec(command) => command.run(global).await,
-        Command::History(command) => command.run(global).await,
-        Command::Schema(_) => schema::Schema::run(),
-        Command::Completions(command) => command.run(&mut Cli::command()),
-        Command::Man(command) => command.run(Cli::command()),
+type Work = Pin<Box<dyn Future<Output = Result<u8, Error>> + Send>>;
+
+/// How a command runs.
+enum Run {
+    /// It waits for nothing but files and is done. It needed no threads, which take longer to start than `butane` takes,
+    /// and a signal ended it as it ends any program.
+    Done(Result<u8, Error>),
+    /// It waits for others.
+    Waits(Work),
+}
+
+fn run(Cli { global, command }: Cli) -> Run {
+    match command {
+        Command::Init(command) => Run::Done(command.run(&global)),
+        Command::Validate(command) => waits(async move { command.run(&global).await }),
+        Command::Render(command) => waits(async move { command.run(&global).await }),
+        Command::Butane(command) => Run::Done(command.run(&global)),
+        Command::Plan(command) => waits(async move { command.run(&global).await }),
+        Command::Up(command) => waits(async move { command.run(&global).await }),
+        Command::Status(command) => waits(async move { command.run(&global).await }),
+        Command::Os(command) => waits(async move { command.run(&global).await }),
+        Command::Roll(command) => waits(async move { command.run(&global).await }),
+        Command::Rollback(command) => waits(async move { command.run(&global).await }),
+        Command::Down(command) => waits(async move { command.run(&global).await }),
+        Command::Logs(command) => waits(async move { command.run(&global).await }),
+        Command::Ssh(command) => waits(async move { command.run(&global).await }),
+        Command::Exec(command) => waits(async move { command.run(&global).await }),
+        Command::Unlock(command) => waits(async move { command.run(&global).await }),
+        Command::History(command) => waits(async move { command.run(&global).await }),
+        Command::IamPolicy(command) => Run::Done(command.run(&global)),
+        Command::Schema(_) => Run::Done(schema::Schema::run()),
+        Command::Completions(command) => Run::Done(command.run(&mut Cli::command())),
+        Command::Man(command) => Run::Done(command.run(Cli::command())),
     }
 }
 
+fn waits(work: impl Future<Output = Result<u8, Error>> + Send + 'static) -> Run {
+    Run::Waits(Box::pin(work))
+}
+
 fn tracing_to_stderr(verbose: u8) {
-    let level = match verbose {
-        0 => "fleet=warn",
-        1 => "fleet=debug",
-        _ => "debug",
+    // An EnvFilter would say the same, but compiles regular expressions at every start.
+    let targets = match verbose {
+        0 => Targets::new().with_target("fleet", LevelFilter::WARN),
+        1 => Targets::new().with_target("fleet", LevelFilter::DEBUG),
+        _ => Targets::new().with_default(LevelFilter::DEBUG),
     };
-    let filter = tracing_subscriber::EnvFilter::new(level);
     let color = mode::colored(std::io::stderr().is_terminal(), mode::environment);
-    let lines =
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(color).with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(targets);
     match verbose {
-        0 => lines.without_time().with_target(false).init(),
-        _ => lines.init(),
+        0 => registry.with(lines.without_time().with_target(false)).init(),
+        _ => registry.with(lines).init(),
     }
 }
 
@@ -282,10 +329,17 @@ mod tests {
 
     #[test]
     fn only_what_changes_hosts_outlives_a_signal() {
-        for line in ["fleet up", "fleet roll", "fleet down"] {
+        for line in ["fleet up", "fleet roll", "fleet roll --os --check", "fleet down"] {
             assert!(parse(line).command.has_safe_points(), "{line}");
         }
-        for line in ["fleet status", "fleet logs web", "fleet render", "fleet validate", "fleet ssh a-1"] {
+        for line in [
+            "fleet status",
+            "fleet os status",
+            "fleet logs web",
+            "fleet render",
+            "fleet validate",
+            "fleet ssh a-1",
+        ] {
             assert!(!parse(line).command.has_safe_points(), "{line}");
         }
     }

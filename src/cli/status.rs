@@ -24,18 +24,21 @@ pub(super) struct Status {
     /// Look again every second until interrupted
     #[arg(short, long)]
     watch: bool,
+    /// Show what the provider says alone; hosts and load balancer are not asked
+    #[arg(long)]
+    quick: bool,
 }
 
 impl Status {
     pub(super) async fn run(self, global: &Global) -> Result<u8, Error> {
         let context = Context::new(global).await?;
         if !self.watch {
-            print(&show(&context, global).await?)?;
+            print(&show(&context, global, self.quick).await?)?;
             return Ok(0);
         }
         let terminal = std::io::stdout().is_terminal();
         loop {
-            let text = show(&context, global).await?;
+            let text = show(&context, global, self.quick).await?;
             print(&if terminal { format!("{CLEAR}{text}") } else { text })?;
             tokio::select! {
                 () = tokio::time::sleep(WATCH_INTERVAL) => {}
@@ -45,8 +48,10 @@ impl Status {
     }
 }
 
-async fn show(context: &Context, global: &Global) -> Result<String, Error> {
-    let (observed, failure) = context.engine().observe_all_the_same().await?;
+async fn show(context: &Context, global: &Global, quick: bool) -> Result<String, Error> {
+    let engine = context.engine();
+    let (observed, failure) =
+        if quick { (engine.glance().await?, None) } else { engine.observe_all_the_same().await? };
     // A fleet without hosts has no load balancer either.
     if let Some(failure) = failure.filter(|_| !observed.is_empty()) {
         warn(&failure.to_string());

@@ -7,6 +7,8 @@ use tokio::time::Instant;
 
 use super::Global;
 use super::context::{Context, confirm};
+use super::preflight::{fits, preflight};
+use crate::config::Config;
 use crate::error::Error;
 use crate::event::Event;
 use crate::release::Release;
@@ -21,30 +23,43 @@ pub(super) struct Up {
     /// How many hosts: N, or GROUP=N for one group; holds until fleet.yaml changes
     #[arg(long, value_name = "[GROUP=]N")]
     count: Vec<String>,
+    /// Return once the hosts run, before they serve; the next `fleet up` waits, and lets traffic in
+    #[arg(long)]
+    no_wait: bool,
 }
 
 impl Up {
     pub(super) async fn run(self, global: &Global) -> Result<u8, Error> {
         let began = Instant::now();
         let context = Context::new(global).await?;
-        let _lease = context.lease("up")?;
+        context.leased("up", self.work(global, &context, began)).await
+    }
+
+    async fn work(&self, global: &Global, context: &Context, began: Instant) -> Result<u8, Error> {
         let mut current = history::current(&context.store).await?;
-        let given = self.counts(&context)?;
+        let given = self.counts(context)?;
         for (group, count) in &given {
             let configured = context.config().groups.get(group).map_or(0, |g| g.count);
             current.counts.insert(group.clone(), CountChoice { configured, count: *count });
         }
         let counts = context.counts(&current);
-        let release = release(&context, &mut current).await?;
+        enough_addresses(context.config(), &counts)?;
+        let release = release(context, &mut current).await?;
         let hosts = context.provider.list().await?;
         let mut surplus = scale(&context.config().name, &counts, &hosts).remove;
         // A count on the command line is consent, for the groups that it names.
         surplus.retain(|host| !given.contains_key(&host.group));
-        if !surplus.is_empty() {
+        // Without waiting nothing is removed.
+        if !surplus.is_empty() && !self.no_wait {
             let names: Vec<String> = surplus.into_iter().map(|h| h.name).collect();
             confirm(global, &format!("fleet.yaml has no place for {}: remove", names.join(", ")))?;
         }
+        context.read_secrets().await?;
         history::set_current(&context.store, &current).await?;
+        if self.no_wait {
+            let end = context.engine().up_without_waiting(&release, &counts).await?;
+            return Ok(context.finish("up", end, began));
+        }
         let mut end = context.engine().up(&release, &counts).await?;
         if end.verdict == Verdict::Matches {
             end.next = context.balancer.url().map(|url| format!("open {url}"));
@@ -72,6 +87,21 @@ impl Up {
     }
 }
 
+/// `fleet.yaml` has an address for each host that it counts; a count on the command line can ask for more.
+fn enough_addresses(config: &Config, counts: &BTreeMap<String, u32>) -> Result<(), Error> {
+    for (name, group) in &config.groups {
+        let count = counts.get(name).copied().unwrap_or_default();
+        let addresses = group.addresses.len();
+        if addresses > 0 && addresses < count as usize {
+            return Err(Error::precondition(
+                format!("group {name} has {addresses} fixed addresses, too few for {count} hosts"),
+                format!("list more in `groups.{name}.addresses`, or ask for fewer hosts"),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The release in force: the first is put together here; later ones come with a roll. Groups that were added since
 /// join it, groups that are gone leave it.
 async fn release(context: &Context, current: &mut Current) -> Result<Release, Error> {
@@ -87,6 +117,7 @@ async fn release(context: &Context, current: &mut Current) -> Result<Release, Er
                 .to_owned();
             context.events.emit(Event::Warning { message });
         }
+        fits(&context.project, known)?;
         return Ok(known.clone());
     }
     let none = BTreeMap::new();
@@ -98,6 +129,7 @@ async fn release(context: &Context, current: &mut Current) -> Result<Release, Er
             }
         }
     }
+    preflight(&context.project, &release)?;
     current.release = history::record(&context.store, &release).await?;
     Ok(release)
 }

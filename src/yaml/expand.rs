@@ -27,7 +27,7 @@ struct Expander<'a> {
 impl Expander<'_> {
     fn node(&mut self, id: usize, depth: usize) -> Result<Node, YamlError> {
         let Some(raw) = self.nodes.get(id) else {
-            return Err(YamlError::new(Pos { line: 1, column: 1 }, "the document is damaged"));
+            return Err(YamlError::new(Pos::START, "the document is damaged"));
         };
         if depth > self.max_depth {
             return Err(YamlError::new(raw.pos, "nested too deeply"));

@@ -9,6 +9,11 @@ pub struct Pos {
     pub column: u32,
 }
 
+impl Pos {
+    /// Where a text begins: the place of what concerns the whole of it.
+    pub const START: Self = Self { line: 1, column: 1 };
+}
+
 impl fmt::Display for Pos {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.line, self.column)

@@ -74,8 +74,14 @@ fn groups_know_their_services() {
         format!("name: a\nservices: {{web: {{image: a}}, redis: {{image: b}}}}\ngroups: {groups}\n")
     };
     let (config, _) = read(&text("{one: {count: 3, services: [web, web]}, all: {}}")).unwrap();
-    assert_eq!(config.groups["one"], model::Group { count: 3, services: vec!["web".into()] });
-    assert_eq!(config.groups["all"], model::Group { count: 1, services: vec!["redis".into(), "web".into()] });
+    assert_eq!(
+        config.groups["one"],
+        model::Group { count: 3, services: vec!["web".into()], addresses: vec![] }
+    );
+    assert_eq!(
+        config.groups["all"],
+        model::Group { count: 1, services: vec!["redis".into(), "web".into()], addresses: vec![] }
+    );
     assert_eq!(
         report(&text("{one: {services: [web, rediss]}}")),
         "fleet.yaml:3:32: groups.one.services[1]: there is no service `rediss`; did you mean `redis`?"
@@ -163,6 +169,15 @@ fn waits_fit_into_their_deadline() {
 }
 
 #[test]
+fn a_roll_that_may_touch_nobody_is_refused() {
+    for line in ["max_unavailable: 0, surge: 0", "max_unavailable: 0, strategy: in-place"] {
+        let problem = with(&format!("roll: {{{line}}}"));
+        assert!(problem.starts_with("fleet.yaml:3:25: roll.max_unavailable: 0 leaves no way"), "{problem}");
+    }
+    assert_eq!(with("roll: {max_unavailable: 0, strategy: replace}"), "");
+}
+
+#[test]
 fn a_wrong_value_brings_no_further_complaints_with_it() {
     assert_eq!(with("health: {http: {service: web, port: x}}").lines().count(), 1);
     let text = "name: a\nservices: {web: {image: a, prots: ['80:80']}}\nhealth: {http: {service: web}}";
@@ -175,19 +190,17 @@ fn a_wrong_value_brings_no_further_complaints_with_it() {
 
 #[test]
 fn what_this_version_cannot_do_is_said_plainly() {
-    for key in ["hooks", "secrets"] {
-        assert!(
-            with(&format!("{key}: {{}}"))
-                .contains(&format!("{key}: `{key}` is not supported by this version"))
-        );
-    }
-    assert!(with("state: s3://bucket/prefix").contains("not supported by this version"));
+    assert!(with("state: gs://bucket").contains("`gs://` is no place for state"));
+    assert!(with("state: s3://No_Bucket/x").contains("state: `No_Bucket` is no name of a bucket"));
+    assert_eq!(with("state: s3://bucket/prefix"), "");
+    assert_eq!(
+        with("state: s3:/bucket/x"),
+        "fleet.yaml:3:8: state: `s3:/bucket/x` is no folder, and no bucket either; write two slashes for a bucket: \
+         `s3://bucket/x`"
+    );
     assert!(with("state: ''").contains("state: "));
     assert_eq!(with("provider: aws"), "");
-    assert!(with("aws: {spot: true}").contains("aws.spot: `spot` is not supported by this version"));
-    for (key, help) in
-        [("privileged: true", "use `cap_add`"), ("networks: [a]", "publish ports"), ("secrets: [a]", "")]
-    {
+    for (key, help) in [("privileged: true", "use `cap_add`"), ("networks: [a]", "publish ports")] {
         let name = key.split(':').next().unwrap();
         let report = service(key);
         assert!(
@@ -282,11 +295,118 @@ fn a_compose_file_beside_inline_services() {
     let problems = read_with("name: a\ncompose: compose.yaml", &files).unwrap_err();
     assert_eq!(
         problems.to_string(),
-        "compose.yaml:1:1: secrets: Compose key `secrets` cannot be honoured yet\n\
+        "compose.yaml:1:1: secrets: Compose key `secrets` cannot be honoured yet; say in `secrets` of fleet.yaml where each one comes from; services name them as they do here\n\
          compose.yaml:2:1: service: unknown key; did you mean `services`?\n\
          compose.yaml:3:18: volumes.data.external: the option `external` cannot be honoured yet; only the name itself is possible: remove the options\n\
          compose.yaml:4:18: services.web.imge: unknown key; did you mean `image`?"
     );
+}
+
+/// The report on a service that names secrets, and on their sources.
+fn secrets(used: &str, declared: &str, provider: &str) -> String {
+    let text = format!(
+        "name: a\nprovider: {provider}\nservices: {{web: {{image: a, secrets: {used}}}}}\nsecrets: {declared}\n\
+         aws: {{instance_profile: hosts}}\n"
+    );
+    read(&text).err().map(|problems| problems.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn secrets_in_every_form() {
+    let text = "name: a\nservices: {web: {image: a, secrets: [db, {source: api, target: T, uid: 1, gid: '2', mode: 0400}]}}\n\
+                secrets: {db: {env_file: .env, ssm: /a}, api: {secretsmanager: x, key: k, command: pass show api}}\n";
+    let (config, warnings) = read(text).unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(warnings.is_empty());
+    let file = |source: &str, target: &str, uid, gid, mode| model::SecretFile {
+        source: source.to_owned(),
+        target: target.to_owned(),
+        uid,
+        gid,
+        mode,
+    };
+    assert_eq!(
+        config.services["web"].secrets,
+        [file("db", "db", 0, 0, 0o444), file("api", "T", 1, 2, 0o400)]
+    );
+    let variable = model::LocalSecret::EnvFile { file: ".env".into(), variable: "db".into() };
+    assert_eq!(config.secrets["db"].local, Some(variable));
+    let words = ["pass", "show", "api"].map(str::to_owned).to_vec();
+    assert_eq!(config.secrets["api"].local, Some(model::LocalSecret::Command(words)));
+    let (_, warnings) = read(&format!("{WEB}secrets: {{db: {{ssm: a}}}}")).unwrap();
+    assert_eq!(
+        warnings[0].to_string(),
+        "fleet.yaml:3:11: secrets.db: no service names the secret `db`; add it to the `secrets` of a service, or remove it"
+    );
+}
+
+#[test]
+fn a_secret_has_one_source_for_the_provider_in_use() {
+    assert_eq!(secrets("[db]", "{db: {ssm: a}}", "aws"), "");
+    assert_eq!(
+        secrets("[db]", "{db: {ssm: a}}", "local"),
+        "fleet.yaml:4:11: secrets.db: the secret `db` has no source for the provider `local`; add `env_file` or `command`"
+    );
+    assert_eq!(
+        secrets("[db]", "{db: {command: a}}", "aws"),
+        "fleet.yaml:4:11: secrets.db: the secret `db` has no source for the provider `aws`; add `ssm` or `secretsmanager`"
+    );
+    for (used, declared, wanted) in [
+        ("[bd]", "{db: {ssm: a}}", "services.web.secrets[0]: there is no secret `bd`; did you mean `db`?"),
+        ("[x]", "{}", "services.web.secrets[0]: there is no secret `x`; say where it comes from"),
+        ("[db, db]", "{db: {ssm: a}}", "services.web.secrets: two secrets are `/run/secrets/db`"),
+        ("[{source: db, target: /x}]", "{db: {ssm: a}}", "it is always in `/run/secrets`"),
+        ("[{source: db, mode: 444}]", "{db: {ssm: a}}", "secrets[0].mode: `444` is no permissions in octal"),
+        ("[{target: db}]", "{db: {ssm: a}}", "services.web.secrets[0]: the key `source` is missing"),
+        ("['../db']", "{db: {ssm: a}}", "services.web.secrets[0]: the name `../db` cannot be used"),
+        ("[db]", "{db: }", "secrets.db: nothing says where this secret comes from"),
+        ("[db]", "{db: {ssm: a, secretsmanager: b}}", "`ssm` and `secretsmanager` cannot both be there"),
+        ("[db]", "{db: {ssm: a, env_file: b, command: c}}", "`env_file` and `command` cannot both be there"),
+        ("[db]", "{db: {ssm: a, key: b}}", "secrets.db.key: `key` says nothing without `secretsmanager`"),
+        ("[db]", "{db: {ssm: a, variable: B}}", "secrets.db.variable: `variable` says nothing without"),
+        ("[db]", "{db: {ssm: 'a b'}}", "secrets.db.ssm: this is no parameter of Parameter Store"),
+        ("[db]", "{db: {ssm: \"a\\tb\"}}", "secrets.db.ssm: this is no parameter"),
+        ("[db]", "{db: {secretsmanager: 'arn:aws:ssm:eu:1:p'}}", "secretsmanager: this is no secret"),
+        ("[db]", "{db: {secretsmanager: a, key: \"a\\tb\"}}", "secrets.db.key: this cannot be the key"),
+        ("[db]", "{db: {ssm: a, command: []}}", "secrets.db.command: there is nothing to run"),
+        ("[db]", "{db: {file: a}}", "secrets.db.file: Compose key `secrets.file` cannot be honoured yet"),
+    ] {
+        let report = secrets(used, declared, "aws");
+        assert!(report.contains(wanted), "{used} {declared}: {report}");
+        assert_eq!(report.lines().count(), 1, "{used} {declared}: {report}");
+    }
+    let problems = read("name: a\nservices: {web: {image: a}}\nsecrets:\n  db: hunter2\n").unwrap_err();
+    assert!(!problems.drawn().to_string().contains("hunter2"), "{}", problems.drawn());
+    assert!(
+        report("name: a\nservices: {ecr-login: {image: a}}")
+            .contains("services.ecr-login: the name `ecr-login` is")
+    );
+}
+
+#[test]
+fn what_only_a_role_can_fetch_needs_an_instance_profile() {
+    let ecr = "123456789012.dkr.ecr.eu-central-1.amazonaws.com";
+    let text = |image: &str, secrets: &str| {
+        format!(
+            "name: a\nprovider: aws\nservices:\n  app: {{image: b}}\n  web: {{image: {image}{secrets}}}\nsecrets: \
+             {{one: {{ssm: a}}, two: {{secretsmanager: b}}}}\n"
+        )
+    };
+    let both = text(&format!("{ecr}/web:v1"), ", secrets: [one, two]");
+    assert_eq!(
+        report(&both),
+        "fleet.yaml:5:82: services.web.secrets[0]: hosts without a role cannot fetch the secret `one`; name in \
+         `aws.instance_profile` an instance profile whose role may read it; `fleet iam-policy --hosts` prints the policy"
+    );
+    let image = report(&text(&format!("{ecr}/web:v1"), ""));
+    let wanted = format!("services.web.image: hosts without a role cannot fetch images from {ecr}; name in");
+    assert!(image.contains(&wanted) && image.lines().count() == 1, "{image}");
+    assert!(read(&text("a", "")).is_ok(), "a secret that nobody names is fetched by nobody");
+    assert!(read(&format!("{both}aws: {{instance_profile: hosts}}\n")).is_ok());
+    let wrong = report(&format!("{both}aws: {{instance_profile: [hosts]}}\n"));
+    assert!(wrong.contains("aws.instance_profile: ") && wrong.lines().count() == 1, "{wrong}");
+    let local = both.replace("provider: aws", "provider: local");
+    let local = local.replace("ssm: a", "command: a").replace("secretsmanager: b", "command: b");
+    assert!(read(&local).is_ok(), "hosts of the local provider have no role");
 }
 
 #[test]
@@ -339,4 +459,85 @@ fn butane_files_must_be_there_and_places_can_be_found_again() {
         places.problem(&["local", "port"], "taken", None).to_string(),
         "x/fleet.yaml:1:1: local.port: taken"
     );
+}
+
+#[test]
+fn a_reboot_window_is_whole_and_only_where_hosts_reboot_by_themselves() {
+    let window = |os: &str| with(&format!("os: {{{os}}}"));
+    assert_eq!(window("reboot: reboot, window: {start: Thu 04:00, length: 1h30m}"), "");
+    assert_eq!(window("reboot: etcd-lock, window: {start: 23:30, length: 90m}"), "");
+    for os in ["window: {start: 04:00, length: 1h}", "reboot: off, window: {start: 04:00, length: 1h}"] {
+        let report = window(os);
+        assert!(
+            report.starts_with("fleet.yaml:3:") && report.contains(": os.window: with `reboot: off`"),
+            "{report}"
+        );
+    }
+    let report = window("reboot: reboot, window: {start: 04:00}");
+    assert!(report.contains("os.window: the key `length` is missing"), "{report}");
+    let report = window("reboot: reboot, window: {length: 1h}");
+    assert!(report.contains("os.window: the key `start` is missing"), "{report}");
+    for (start, length) in [("04:00", "24h"), ("04:00", "0s"), ("Mon 04:00", "168h")] {
+        let report = window(&format!("reboot: reboot, window: {{start: {start}, length: {length}}}"));
+        assert!(report.contains("os.window.length: a window that opens every"), "{report}");
+    }
+    assert_eq!(window("reboot: reboot, window: {start: Mon 04:00, length: 24h}"), "");
+    for start in ["Thursday 04:00", "4:00", "240", "\"04:00\\nX=1\""] {
+        let report = window(&format!("reboot: reboot, window: {{start: {start}, length: 1h}}"));
+        assert!(report.contains("os.window.start: `") && report.contains("write `04:00`"), "{report}");
+    }
+}
+
+#[test]
+fn addresses_are_enough_and_each_its_own() {
+    let base = "name: a\nservices: {web: {image: a}}\ngroups:";
+    let with =
+        |groups: &str| read(&format!("{base} {groups}")).err().map(|p| p.to_string()).unwrap_or_default();
+    assert_eq!(with("{g: {count: 2, addresses: [10.0.0.1, 10.0.0.2, 10.0.0.3]}}"), "");
+    for (groups, words) in [
+        ("{g: {count: 2, addresses: [10.0.0.1]}}", "groups.g.addresses: 1 addresses are too few for 2 hosts"),
+        ("{g: {addresses: [10.0.0.1, 10.0.0.1]}}", "groups.g.addresses[1]: `10.0.0.1` stands twice"),
+        (
+            "{g: {addresses: [10.0.0.1]}, h: {addresses: [10.0.0.1]}}",
+            "groups.h.addresses[0]: group `g` has `10.0.0.1` already",
+        ),
+        ("{g: {addresses: [10.0.0]}}", "groups.g.addresses[0]: `10.0.0` is no address"),
+        ("{g: {addresses: ['::1']}}", "`::1` is no address"),
+    ] {
+        assert!(with(groups).contains(words), "{groups}: {}", with(groups));
+    }
+}
+
+#[test]
+fn capacity_of_ec2_in_every_form() {
+    let aws = |keys: &str| {
+        let base = "name: a\nservices: {web: {image: a}}\naws:";
+        read(&format!("{base} {{{keys}}}")).map(|(config, _)| config.aws)
+    };
+    let price = |keys: &str| aws(keys).unwrap().spot.map(|spot| spot.max_price);
+    assert_eq!(price("spot: false"), None);
+    assert_eq!(price("spot: true"), Some(None));
+    assert_eq!(price("spot: {}"), Some(None));
+    assert_eq!(price("spot: {max_price: '0.020'}"), Some(Some("0.020".to_owned())));
+    assert_eq!(price("spot: {max_price: 1}"), Some(Some("1".to_owned())));
+    let placement =
+        aws("placement: {group: 7, tenancy: dedicated, partition: 2}").unwrap().placement.unwrap();
+    assert_eq!((placement.group.as_deref(), placement.partition), (Some("7"), Some(2)));
+    assert_eq!(placement.tenancy, Some(model::Tenancy::Dedicated));
+    assert_eq!(aws("placement: {}").unwrap().placement, None);
+    for (keys, words) in [
+        ("spot: maybe", "aws.spot: true or false is wanted"),
+        ("spot: {max_price: 0.0}", "aws.spot.max_price: `0.0` is no price"),
+        ("spot: {max_price: $1}", "is no price"),
+        ("spot: {max_price: 1e3}", "is no price"),
+        ("placement: {partition: 2}", "aws.placement.partition: `partition` is one of a placement group"),
+        ("placement: {tenancy: host}", "`host` is none of default, dedicated"),
+        ("placement: {group: ''}", "is no name of a placement group"),
+        ("fallback_types: [t3.medium]", "aws.fallback_types[0]: `t3.medium` is tried before already"),
+        ("fallback_types: [t3a.small, t3a.small]", "aws.fallback_types[1]: `t3a.small` is tried before"),
+        ("fallback_types: [big]", "`big` is no instance type"),
+    ] {
+        let report = aws(keys).unwrap_err().to_string();
+        assert!(report.contains(words), "{keys}: {report}");
+    }
 }

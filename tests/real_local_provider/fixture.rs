@@ -63,6 +63,8 @@ impl Fleet {
                 name: format!("{}-{number}", self.name()),
                 group: "default".to_owned(),
                 ignition: ignition(),
+                release: "0".repeat(64),
+                address: None,
                 images: self.config.services.values().map(|service| service.image.clone()).collect(),
             })
             .collect()

@@ -60,7 +60,7 @@ async fn hosts_live_and_go_without_a_trace() {
     assert_eq!(fleet.ssh_until_ok(&rebooted[0], "cat /etc/greeting"), "changed");
     assert!(!provider.console(&rebooted[0], 20).await.unwrap().is_empty());
 
-    let refused = provider.teardown().await.unwrap_err();
+    let refused = provider.teardown(&Quiet).await.unwrap_err();
     assert!(refused.to_string().contains("still has hosts"), "{refused}");
     let volumes = docker_lines(&["volume", "ls", "-q"]).len();
     let begin = Instant::now();
@@ -68,8 +68,8 @@ async fn hosts_live_and_go_without_a_trace() {
     eprintln!("terminate: {:?}", begin.elapsed());
     assert!(docker_lines(&["volume", "ls", "-q"]).len() < volumes);
     provider.terminate(&hosts).await.unwrap();
-    provider.teardown().await.unwrap();
-    provider.teardown().await.unwrap();
+    provider.teardown(&Quiet).await.unwrap();
+    provider.teardown(&Quiet).await.unwrap();
     assert_eq!(fleet.objects(), Vec::<String>::new());
 }
 
@@ -94,7 +94,7 @@ async fn a_second_fleet_is_left_alone() {
     assert!(refused.to_string().contains("does not belong to fleet"), "{refused}");
 
     our.terminate(&our_hosts).await.unwrap();
-    our.teardown().await.unwrap();
+    our.teardown(&Quiet).await.unwrap();
     assert_eq!(ours.objects(), Vec::<String>::new());
     assert_eq!(their.list().await.unwrap(), their_hosts);
 }

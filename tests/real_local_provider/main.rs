@@ -11,3 +11,4 @@
 mod balancing;
 mod fixture;
 mod hosts;
+mod wrapped;

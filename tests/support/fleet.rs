@@ -22,13 +22,24 @@ pub(crate) struct Fleet {
     /// The load balancer's port.
     pub(crate) port: u16,
     folder: TempDir,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Fleet {
     /// A project with this configuration; no host exists yet.
     pub(crate) fn new(purpose: &str, yaml: &Yaml) -> Self {
+        Self::with(purpose, yaml, free_port(), Vec::new())
+    }
+
+    /// The same behind a load balancer that listens on this port, run with more variables in the environment.
+    pub(crate) fn with(
+        purpose: &str,
+        yaml: &Yaml,
+        port: u16,
+        environment: Vec<(&'static str, String)>,
+    ) -> Self {
         let name = format!("e2e-{purpose}-{}", std::process::id());
-        let fleet = Self { name, port: free_port(), folder: tempfile::tempdir().unwrap() };
+        let fleet = Self { name, port, folder: tempfile::tempdir().unwrap(), environment };
         fleet.write(yaml);
         fleet
     }
@@ -70,10 +81,15 @@ impl Fleet {
 
     /// Starts fleet, as a user would from elsewhere: by the path of the project.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fleet"));
+        let mut command = self.command();
         command.arg(args[0]).arg("--file").arg(self.folder.path().join("fleet.yaml")).args(&args[1..]);
-        command.env_remove("GITHUB_ACTIONS");
         Running::start(command)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fleet"));
+        command.env_remove("GITHUB_ACTIONS").envs(self.environment.iter().cloned());
+        command
     }
 
     /// Runs fleet to its end.
@@ -151,7 +167,7 @@ impl Drop for Fleet {
         if std::thread::panicking() {
             println!("--- what was left of {}:\n{}", self.name, self.run(&["status"]).all());
         }
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fleet"));
+        let mut command = self.command();
         command.arg("--file").arg(self.folder.path().join("fleet.yaml")).args(["down", "--yes"]);
         let done = Running::start(command).wait(DEADLINE);
         if done.code == Some(0) {
