@@ -11,7 +11,7 @@ use fleet::render::{Fragment, Input, render_group};
 use crate::fixture::{Fleet, Quiet};
 
 /// What differs between any two hosts, whatever they were given, and what tells how it was given.
-const OWN: [(&str, &str); 11] = [
+const OWN: [(&str, &str); 12] = [
     ("/etc/.ignition-result.json", "Ignition's own report, with the time"),
     ("/var/lib/fleet-host", "the configuration as it was handed over, and Ignition's log"),
     ("/etc/machine-id", "a host's identity"),
@@ -19,11 +19,15 @@ const OWN: [(&str, &str); 11] = [
     ("/etc/hosts", "its name and address, mounted by the engine"),
     ("/etc/resolv.conf", "mounted by the engine"),
     ("/etc/ssh/ssh_host_*", "its keys, made at the first boot"),
-    ("/etc/docker/key.json", "the identity of its engine"),
+    ("/etc/docker", "the identity of its engine, made when that first starts"),
+    (PRESETS, "compared line by line: Ignition writes its lines in no order"),
     ("/var/lib/docker", "state of its engine, named by identities"),
     ("/var/lib/containerd", "state of its engine, named by identities"),
     ("/var/lib/systemd", "a seed of randomness, and times of timers"),
 ];
+
+/// Which units Ignition enables and disables.
+const PRESETS: &str = "/etc/systemd/system-preset/20-ignition.preset";
 
 /// Users, folders, links, special modes, a mask and a drop-in: a kind of everything that Ignition writes here.
 const BUTANE: &str = "variant: flatcar
@@ -95,7 +99,9 @@ fn files(fleet: &Fleet, host: &Host) -> BTreeSet<String> {
     let script = format!(
         "sudo sh -c \"{pick} -printf '%M %U:%G %p -> %l\\\\n'; {pick} -type f -exec sha256sum {{}} +\""
     );
-    fleet.ssh_until_ok(host, &script).lines().map(str::to_owned).collect()
+    let presets = fleet.ssh_until_ok(host, &format!("cat {PRESETS}"));
+    assert!(presets.contains("enable fleet-web.service"), "{presets}");
+    fleet.ssh_until_ok(host, &script).lines().chain(presets.lines()).map(str::to_owned).collect()
 }
 
 /// Every unit file with its state.
