@@ -14,6 +14,7 @@ use super::state::{self, Opened};
 use super::{Global, OutputForm, interrupt, providers, warn};
 use crate::butane::DirectorySource;
 use crate::config::model::{Config, HttpHealth, ProviderKind};
+use crate::config::show_duration;
 use crate::config::{self, Loaded};
 use crate::error::Error;
 use crate::event::{Event, Events};
@@ -31,7 +32,7 @@ use crate::ssh::shared::{self, KnownHosts};
 use crate::ssh::{Ssh, key};
 use crate::store::Store;
 use crate::store::history::{self, Current};
-use crate::store::lease::Lease;
+use crate::store::lease::{Lease, LeaseError};
 
 /// How long a run waits at its end until the state has taken what it learnt, and as long again for the lease.
 const PUT_AWAY: Duration = Duration::from_secs(10);
@@ -104,6 +105,8 @@ pub(super) struct Context {
     pub(super) events: Arc<dyn Events>,
     /// Turns true when the run is to stop at a safe point.
     stop: watch::Sender<bool>,
+    /// How long to wait for another run that has the lease.
+    lock_wait: Duration,
     /// Shared with other machines where the state is in a bucket.
     known_hosts: Option<KnownHosts>,
     /// What `fleet.yaml` says of `health.http`, whatever is in force.
@@ -190,6 +193,7 @@ impl Context {
             secrets,
             events,
             stop: interrupt::watched(),
+            lock_wait: global.lock_wait,
             known_hosts,
             configured_health,
         })
@@ -228,7 +232,7 @@ impl Context {
             events.emit(Event::Warning { message });
             stop.send_replace(true);
         };
-        let lease = Lease::take(&self.store, state::holder(command), lost).await?;
+        let lease = self.lease(command, lost).await?;
         let result = tokio::select! {
             result = Box::pin(work) => result,
             never = self.share_known_hosts() => match never {},
@@ -241,6 +245,25 @@ impl Context {
         };
         put_away(exchange, lease.release()).await;
         result
+    }
+
+    /// Takes the lease as soon as the run that has it is done, within `--lock-wait`.
+    async fn lease(
+        &self,
+        command: &str,
+        lost: impl FnOnce(String) + Clone + Send + 'static,
+    ) -> Result<Lease, Error> {
+        let mut stop = self.stop.subscribe();
+        let waiting = |error: &LeaseError| {
+            let message = format!("waiting up to {}: {error}", show_duration(self.lock_wait));
+            let message = message.lines().next().unwrap_or_default().to_owned();
+            self.events.emit(Event::Step { step: "lease", message });
+        };
+        let holder = state::holder(command);
+        tokio::select! {
+            taken = Lease::take_within(&self.store, &holder, self.lock_wait, waiting, lost) => Ok(taken?),
+            _ = stop.wait_for(|stops| *stops) => Err(Error::Interrupted),
+        }
     }
 
     /// Tells other machines of hosts as they are learnt and forgotten.

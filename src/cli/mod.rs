@@ -74,9 +74,19 @@ struct Global {
     /// Do not ask; needed where standard input is no terminal
     #[arg(short, long, global = true)]
     yes: bool,
+    /// How long to wait for another run that is changing the fleet, such as 10m; without it, not at all
+    #[arg(long, global = true, value_name = "TIME", value_parser = lock_wait_of, default_value = "0s", hide_default_value = true)]
+    lock_wait: Duration,
     /// More of what happens inside, on standard error (twice: all of it)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+}
+
+fn lock_wait_of(text: &str) -> Result<Duration, String> {
+    crate::config::parse_duration(text).map_err(|complaint| match complaint.help {
+        Some(help) => format!("{}; {help}", complaint.message),
+        None => complaint.message,
+    })
 }
 
 /// The form of results and progress.

@@ -24,7 +24,7 @@ pub use places::Places;
 pub use problem::{Drawn, Problem, Problems};
 pub use schema::schema;
 pub(crate) use service::env_file_value;
-pub(crate) use value::duration::show as show_duration;
+pub(crate) use value::duration::{parse as parse_duration, show as show_duration};
 
 use decode::{Cx, Source};
 use fleet::RawFleet;

@@ -5,8 +5,10 @@
 //! a bucket, it is an object that expires unless it is renewed (docs/decisions/011-a-lease-that-expires.md).
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use self::file::FileLease;
 use self::object::{ObjectLease, Terms};
@@ -16,6 +18,9 @@ mod file;
 mod object;
 
 pub use object::{Held, TTL};
+
+/// Between two tries for a lease that another run has: often enough for a pipeline, seldom enough for a bucket.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Who holds a lease, for those who have to wait.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +58,9 @@ impl Holder {
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
     /// Another run holds it.
-    #[error("another run is changing this fleet: {holder}\n  wait for it to end and try again")]
+    #[error(
+        "another run is changing this fleet: {holder}\n  wait for it to end and try again, or let --lock-wait 10m do both"
+    )]
     Held {
         /// The command and process of the holder.
         holder: String,
@@ -95,6 +102,35 @@ impl Lease {
         Ok(Self(kind))
     }
 
+    /// Takes the lease as soon as whoever holds it gives it back or loses it, and tries no longer than `patience`.
+    /// `waiting` is told once that another run has it.
+    ///
+    /// # Errors
+    /// As for [`Lease::take`], when the time is over.
+    pub async fn take_within(
+        store: &Store,
+        holder: &Holder,
+        patience: Duration,
+        waiting: impl FnOnce(&LeaseError),
+        lost: impl FnOnce(String) + Clone + Send + 'static,
+    ) -> Result<Self, LeaseError> {
+        let began = Instant::now();
+        let mut waiting = Some(waiting);
+        loop {
+            let taken = Self::take(store, holder.clone(), lost.clone()).await;
+            let left = patience.saturating_sub(began.elapsed());
+            match taken {
+                Err(error @ LeaseError::Held { .. }) if !left.is_zero() => {
+                    if let Some(waiting) = waiting.take() {
+                        waiting(&error);
+                    }
+                }
+                taken => return taken,
+            }
+            tokio::time::sleep(LOOK_AGAIN.min(left)).await;
+        }
+    }
+
     /// Gives the lease back. Where that fails, others have to wait until it expires.
     ///
     /// # Errors
@@ -129,5 +165,35 @@ mod tests {
             assert_eq!(Holder::read(&holder.to_string()), Some(holder));
         }
         assert_eq!(Holder::read(""), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_gets_the_lease_when_it_is_given_back_and_no_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::folder(folder.path()).unwrap();
+        let holder = |process| Holder { command: "roll".into(), who: None, process };
+        let first = Lease::take(&store, holder(1), drop).await.unwrap();
+        let told = std::cell::RefCell::new(Vec::new());
+        let wait = |seconds, holder: &Holder| {
+            let (holder, store, told) = (holder.clone(), store.clone(), &told);
+            async move {
+                let waiting = |error: &LeaseError| told.borrow_mut().push(error.to_string());
+                Lease::take_within(&store, &holder, Duration::from_secs(seconds), waiting, drop).await
+            }
+        };
+        let began = Instant::now();
+        let refused = wait(0, &holder(2)).await.unwrap_err();
+        assert!(refused.to_string().contains("process 1"), "{refused}");
+        assert!(told.borrow().is_empty());
+        wait(5, &holder(2)).await.unwrap_err();
+        assert_eq!((told.borrow().len(), began.elapsed().as_secs()), (1, 5));
+        let back = async {
+            tokio::time::sleep(Duration::from_millis(7_500)).await;
+            first.release().await.unwrap();
+        };
+        let second = holder(2);
+        let (taken, ()) = tokio::join!(wait(60, &second), back);
+        taken.unwrap();
+        assert_eq!(began.elapsed().as_secs(), 13);
     }
 }
