@@ -286,8 +286,7 @@ impl Context {
 
     /// The host counts in force.
     pub(super) fn counts(&self, current: &Current) -> BTreeMap<String, u32> {
-        let groups = self.config().groups.iter();
-        groups.map(|(name, group)| (name.clone(), current.count(name, group.count))).collect()
+        current.counts_of(self.config())
     }
 
     /// One host by its name.

@@ -9,12 +9,9 @@ use super::{Global, roll_os};
 use crate::config::model::{ProviderKind, Strategy};
 use crate::error::Error;
 use crate::event::Event;
-use crate::release::Release;
 use crate::rollout::assemble::{Refresh, assemble, given_images};
-use crate::rollout::engine::{self, Back};
-use crate::rollout::error::{End, Verdict};
-use crate::store::history::{self, Current};
-use crate::store::journal::Journal;
+use crate::rollout::engine::InForce;
+use crate::store::history;
 
 /// Bring a new image, configuration or OS version to every host, one at a time.
 #[derive(Debug, Args)]
@@ -94,64 +91,9 @@ impl Roll {
         }
         let number = history::record(&context.store, &release).await?;
         let in_force = InForce { current, release: known };
-        let end = bring(context, &in_force, &release, number, strategy).await?;
+        let end = context.engine().bring(&in_force, &release, number, strategy).await?;
         Ok(context.finish("roll", end, began))
     }
-}
-
-/// What was in force when a command looked.
-pub(super) struct InForce {
-    pub(super) current: Current,
-    pub(super) release: Option<Release>,
-}
-
-/// Brings a release that is on record to every host, and takes it back where it does not prove itself.
-pub(super) async fn bring(
-    context: &Context,
-    in_force: &InForce,
-    release: &Release,
-    number: u64,
-    strategy: Strategy,
-) -> Result<End, Error> {
-    let step =
-        |message: &str| context.events.emit(Event::Step { step: "resolve", message: message.to_owned() });
-    let then = in_force.current.followed_by(number);
-    let engine = context.engine();
-    let counts = context.counts(&then);
-    let wanted = engine.wanted(release, &counts);
-    let before = history::release(&context.store, then.before).await?;
-    let back = before.map(|before| Back {
-        wanted: engine.wanted(&before, &counts),
-        then: Current { release: then.before, before: 0, ..then.clone() },
-        release: before,
-    });
-    let (mut journal, unfinished) = Journal::open(&context.store).await?;
-    let taken_back = journal.taken_back().map(str::to_owned);
-    if let (Some(back), true) = (&back, taken_back.as_deref() == Some(&*release.id())) {
-        step("this release did not prove itself, and its rollback was not finished; going on with that");
-        return Ok(engine.go_on_back(back, &release.id(), strategy, &mut journal).await?);
-    }
-    if let Some(unfinished) = unfinished {
-        step(match unfinished == release.id() {
-            true => "this roll was not finished; going on from what the hosts say",
-            false => "a roll to another release was not finished; this one takes its place on all hosts",
-        });
-    }
-    engine.check_health_change(in_force.release.as_ref(), &wanted).await?;
-    let roll = engine::Roll {
-        release,
-        wanted: &wanted,
-        strategy,
-        then: &then,
-        back: back.as_ref(),
-        taken_back: None,
-    };
-    let end = engine.roll(&roll, &mut journal).await?;
-    if end.verdict == Verdict::Matches {
-        // The health path may have changed, by which the load balancer judges as well.
-        context.balancer.sync(&engine.members().await?).await?;
-    }
-    Ok(end)
 }
 
 /// Without `aws.target_groups`, `aws.haproxy` and `hooks`, nobody takes a host on EC2 out of a load balancer.

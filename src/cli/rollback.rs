@@ -5,10 +5,11 @@ use tokio::time::Instant;
 
 use super::Global;
 use super::context::Context;
-use super::roll::{InForce, StrategyArgument, bring, warn_without_balancer};
+use super::roll::{StrategyArgument, warn_without_balancer};
 use crate::error::Error;
 use crate::event::Event;
 use crate::release::Release;
+use crate::rollout::engine::InForce;
 use crate::store::history::{self, Current};
 
 /// Bring an earlier release back to every host, one at a time.
@@ -42,7 +43,7 @@ impl Rollback {
         let strategy = self.strategy.map_or(configured, StrategyArgument::strategy);
         let known = history::release(&context.store, current.release).await?;
         let in_force = InForce { current, release: known };
-        let end = bring(context, &in_force, &release, number, strategy).await?;
+        let end = context.engine().bring(&in_force, &release, number, strategy).await?;
         Ok(context.finish("rollback", end, began))
     }
 }

@@ -16,6 +16,7 @@ use crate::release::{GroupRelease, Release};
 use crate::secrets::SecretSource;
 use crate::store::Store;
 
+mod bring;
 mod convert;
 mod ends;
 mod give;
@@ -31,6 +32,7 @@ mod take_back;
 mod traffic;
 mod watch_health;
 
+pub use bring::InForce;
 pub use os_roll::OsRoll;
 pub use roll::{Back, Roll};
 pub use watch_health::{Watched, watch_health};

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError, write};
+use crate::config::model::Config;
 use crate::release::Release;
 
 const CURRENT: &str = "current.json";
@@ -37,6 +38,12 @@ impl Current {
     pub fn count(&self, group: &str, configured: u32) -> u32 {
         let choice = self.counts.get(group).filter(|choice| choice.configured == configured);
         choice.map_or(configured, |choice| choice.count)
+    }
+
+    /// The counts in force of all groups.
+    pub fn counts_of(&self, config: &Config) -> BTreeMap<String, u32> {
+        let groups = config.groups.iter();
+        groups.map(|(name, group)| (name.clone(), self.count(name, group.count))).collect()
     }
 }
 
