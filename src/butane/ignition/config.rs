@@ -6,6 +6,7 @@ use super::super::path::Path;
 use super::super::report::Findings;
 use super::super::spec::Spec;
 use super::super::value::Obj;
+use super::syntax::clean;
 
 /// The lists of things that have a path of their own, in the order of these rules.
 const NODES: [&str; 3] = ["files", "directories", "links"];
@@ -75,13 +76,19 @@ fn check_parents(storage: &Obj, path: &Path, findings: &mut Findings) {
     }
     nodes.sort_by_key(|(node_path, ..)| node_path.trim_matches('/').matches('/').count());
     for (node_path, list, i) in nodes {
-        let parents = node_path.rmatch_indices('/').filter_map(|(slash, _)| node_path.get(..slash));
-        let beneath = parents
-            .filter(|parent| !parent.is_empty())
-            .find(|parent| lists.get(parent).is_some_and(|list| *list != "directories"));
+        let mut parents = std::iter::successors(parent_of(node_path), |path| parent_of(path));
+        let beneath =
+            parents.find(|parent| lists.get(parent.as_str()).is_some_and(|list| *list != "directories"));
         if let Some(parent) = beneath {
             let message = format!("{node_path} lies beneath {parent}, which is not a directory");
             findings.error(path.join(list).join(i).join("path"), message);
         }
     }
+}
+
+/// Go's `filepath.Dir`, until that leads no further.
+fn parent_of(path: &str) -> Option<String> {
+    let head = path.rfind('/').and_then(|slash| path.get(..=slash)).unwrap_or_default();
+    let parent = clean(head);
+    (parent != path).then_some(parent)
 }

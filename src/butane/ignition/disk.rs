@@ -53,8 +53,7 @@ fn first_overlapped(partitions: &[Obj]) -> Option<usize> {
     for (i, one) in extents.iter().enumerate() {
         let Some((start, end)) = one else { continue };
         let meets = |(j, other): (usize, &Option<(i64, i64)>)| match other {
-            // Two that are alike in everything are one to the reference.
-            Some(_) if i == j || partitions.get(i) == partitions.get(j) => None,
+            Some(_) if i == j => None,
             Some((other_start, other_end)) => {
                 let within = |at: &i64| at >= other_start && at <= other_end;
                 let around = start < other_start && end > other_end;

@@ -52,7 +52,8 @@ fn check_link(link: &Obj, directories: &HashMap<&str, usize>, path: &Path, findi
     }
     let mut cleaned = clean(target);
     if !cleaned.starts_with('/') {
-        cleaned = clean(&format!("{}/{target}", link.plain_text("path")));
+        let path = link.plain_text("path");
+        cleaned = if path.is_empty() { cleaned } else { clean(&format!("{path}/{target}")) };
     }
     for _ in 0..directories.get(cleaned.as_str()).copied().unwrap_or_default() {
         findings.error(path.clone(), "hard link target is a directory");
