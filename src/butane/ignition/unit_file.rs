@@ -28,7 +28,7 @@ pub(super) struct UnitFile {
 
 /// Reads a unit file.
 pub(super) fn read(text: &str) -> Result<UnitFile, UnitError> {
-    let mut lexer = Lexer { bytes: text.as_bytes(), at: 0, filled: 0 };
+    let mut lexer = Lexer { text, bytes: text.as_bytes(), at: 0, filled: 0 };
     let mut file = UnitFile { has_install: false };
     let mut section: Option<&[u8]> = None;
     loop {
@@ -44,12 +44,13 @@ pub(super) fn read(text: &str) -> Result<UnitFile, UnitError> {
                 section = Some(name);
                 lexer.check_line()?;
                 let (garbage, _) = lexer.until(b'\n');
-                if !garbage.trim_ascii().is_empty() {
+                if !String::from_utf8_lossy(garbage).trim().is_empty() {
                     return Err(UnitError::Garbage);
                 }
             }
             b'#' | b';' => lexer.skip_comment()?,
-            _ if section.is_none() || is_space(byte) => {}
+            _ if section.is_none() => {}
+            _ if lexer.passes_space() => {}
             _ => {
                 lexer.check_line_from(1)?;
                 lexer.skip_name(byte)?;
@@ -60,11 +61,8 @@ pub(super) fn read(text: &str) -> Result<UnitFile, UnitError> {
     }
 }
 
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b'\t' | b'\n' | 0x0b | 0x0c | b'\r' | b' ')
-}
-
 struct Lexer<'a> {
+    text: &'a str,
     bytes: &'a [u8],
     at: usize,
     /// How far the text has come into the buffer.
@@ -101,6 +99,17 @@ impl<'a> Lexer<'a> {
         }
         self.at += 1;
         Some(byte)
+    }
+
+    /// Whether the byte just taken begins white space, which may be more than one byte and is passed.
+    fn passes_space(&mut self) -> bool {
+        let start = self.at.saturating_sub(1);
+        let first = self.text.get(start..).and_then(|rest| rest.chars().next());
+        let Some(space) = first.filter(|c| c.is_whitespace()) else { return false };
+        for _ in 1..space.len_utf8() {
+            self.next();
+        }
+        true
     }
 
     /// What stands before `mark`, which is passed, and whether there is one.
@@ -165,6 +174,11 @@ mod tests {
         assert_eq!(read("# only\n[Install]\n"), file(false));
         assert_eq!(read("garbage\n[Unit]\r\nA = b\r\n\n[Install]\nB=\n"), file(true));
         assert_eq!(read("[Service]\nA=b\\\n[Install]\n B=c"), file(false));
+    }
+
+    #[test]
+    fn all_white_space_of_unicode_is_passed() {
+        assert_eq!(read("[Install]\u{a0}\u{b}\n\u{2003}A=b"), Ok(UnitFile { has_install: true }));
     }
 
     #[test]
