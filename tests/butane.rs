@@ -35,8 +35,9 @@ fn cases(folder: &Path) -> Vec<Case> {
 }
 
 /// Files that are symbolic links, by the end of their case's name. A checkout may hold the target as a text instead.
-const LINKS: [(&str, &str); 3] = [
+const LINKS: [(&str, &str); 4] = [
     ("file-local-symlink-outside", "out.txt"),
+    ("tree-root-link", "lnk"),
     ("tree-path", "root/opt/current"),
     ("tree-override-file", "root/opt/current"),
 ];

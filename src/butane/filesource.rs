@@ -84,8 +84,9 @@ impl DirectorySource {
         Self { root: root.into() }
     }
 
-    /// The file that a name means. A leading slash counts from the root, and `..` is resolved by name alone.
-    fn resolve(&self, local: &str) -> Result<PathBuf, FileError> {
+    /// The file that a name means, as it is named and as it is in truth. A leading slash counts from the root, and `..`
+    /// is resolved by name alone.
+    fn resolve(&self, local: &str) -> Result<Resolved, FileError> {
         let failed = |source| io(local, source);
         let root = clean(&std::path::absolute(&self.root).map_err(failed)?);
         let relative: PathBuf =
@@ -98,8 +99,13 @@ impl DirectorySource {
         if !real.starts_with(root.canonicalize().map_err(failed)?) {
             return Err(FileError::LinkOutside(local.to_owned()));
         }
-        Ok(real)
+        Ok(Resolved { named: path, real })
     }
+}
+
+struct Resolved {
+    named: PathBuf,
+    real: PathBuf,
 }
 
 #[expect(clippy::disallowed_methods, reason = "FileError names the file, as the config does")]
@@ -124,13 +130,19 @@ fn clean(path: &Path) -> PathBuf {
 
 impl FileSource for DirectorySource {
     fn read(&self, local: &str) -> Result<Vec<u8>, FileError> {
-        content(&self.resolve(local)?).map_err(|source| io(local, source))
+        content(&self.resolve(local)?.real).map_err(|source| io(local, source))
     }
 
     fn walk(&self, local: &str, visit: &mut dyn FnMut(TreeEntry)) -> Result<(), FileError> {
-        let root = self.resolve(local)?;
+        let Resolved { named, real: root } = self.resolve(local)?;
         if !root.is_dir() {
             return Err(FileError::NotADirectory(local.to_owned()));
+        }
+        // The reference follows no link that it walks over, and the root is the first that it does.
+        if named.is_symlink() {
+            let node = node_of(&named).map_err(|source| io(local, source));
+            visit(TreeEntry { path: String::new(), node });
+            return Ok(());
         }
         visit(TreeEntry { path: String::new(), node: Ok(TreeNode::Directory) });
         walk_into(&root, local, "", visit);
