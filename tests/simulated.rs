@@ -1,0 +1,108 @@
+//! The engine as it is, over a fleet in memory and in virtual time, with a fault at every boundary.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test that cannot go on fails")]
+
+#[path = "simulated/edges.rs"]
+mod edges;
+#[path = "simulated/schedules.rs"]
+mod schedules;
+#[path = "simulated/trial.rs"]
+mod trial;
+#[path = "simulated/world.rs"]
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use trial::{HOSTS, Outcome, Trial};
+use world::{Fault, Mistake};
+
+/// How many pairs of crashes are tried, evenly spread over all that there are.
+const PAIRS: u64 = 500;
+
+fn good() -> Trial {
+    Trial { idle: Duration::from_secs(5), ..Trial::default() }
+}
+
+fn broken_on_second() -> Trial {
+    Trial { broken: BTreeSet::from([1]), ..good() }
+}
+
+fn assert_ends(what: &str, outcome: &Outcome, code: u8) {
+    assert!(outcome.violations.is_empty(), "{what}: {:?}", outcome.violations);
+    assert_eq!(outcome.codes.last(), Some(&code), "{what}: {:?}", outcome.codes);
+}
+
+/// Every crash at every boundary, then the same command again.
+fn crash_everywhere(trial: &Trial, code: u8) -> u64 {
+    let calm = trial.run();
+    assert_ends("without a fault", &calm, code);
+    for boundary in 0..calm.boundaries {
+        for fault in [Fault::CrashBefore, Fault::CrashAfter, Fault::ReplyLost, Fault::Refused] {
+            let faults = BTreeMap::from([(boundary, fault)]);
+            let outcome = Trial { faults, ..trial.clone() }.run();
+            assert_ends(&format!("{fault:?} at {boundary}"), &outcome, code);
+        }
+    }
+    calm.boundaries
+}
+
+/// Pairs of crashes: the second strikes the run that goes on.
+fn crash_twice(trial: &Trial, code: u8) {
+    let all = trial.run().boundaries;
+    let pairs = all * all;
+    let step = (pairs / PAIRS).max(1);
+    for pair in (0..pairs).step_by(usize::try_from(step).unwrap()) {
+        let (first, second) = (pair / all, pair % all);
+        let fault = |odd: bool| if odd { Fault::CrashBefore } else { Fault::CrashAfter };
+        let faults = BTreeMap::from([
+            (first, fault(pair / step % 2 == 0)),
+            (first + 1 + second, fault(pair / step / 2 % 2 == 0)),
+        ]);
+        let what = format!("{faults:?}");
+        assert_ends(&what, &Trial { faults, ..trial.clone() }.run(), code);
+    }
+}
+
+#[test]
+fn a_good_release_arrives_whatever_boundary_fails() {
+    println!("good release: {} boundaries", crash_everywhere(&good(), 0));
+}
+
+#[test]
+fn a_bad_release_goes_back_whatever_boundary_fails() {
+    println!("bad release: {} boundaries", crash_everywhere(&broken_on_second(), 11));
+}
+
+#[test]
+fn a_good_release_survives_two_crashes() {
+    crash_twice(&good(), 0);
+}
+
+#[test]
+fn a_bad_release_survives_two_crashes() {
+    crash_twice(&broken_on_second(), 11);
+}
+
+#[test]
+fn random_faults_leave_no_host_behind() {
+    schedules::run_all();
+}
+
+fn caught(trial: &Trial, words: &str) {
+    let violations = trial.run().violations;
+    assert!(violations.iter().any(|v| v.contains(words)), "{words} was not seen: {violations:?}");
+}
+
+#[test]
+fn the_checks_can_fail() {
+    let mistaken = |mistake| Trial { mistake: Some(mistake), ..good() };
+    caught(&mistaken(Mistake::DrainIgnored), "a switch under traffic");
+    // Only an engine that is too trusting would take these for a success; this one must not.
+    for mistake in [Mistake::UndrainForgotten, Mistake::SwitchPretended] {
+        let outcome = mistaken(mistake).run();
+        assert!(!outcome.codes.contains(&0), "{mistake:?} was taken for a success");
+    }
+    let drained = BTreeSet::from([0, 1]);
+    assert_eq!(drained.len() + 1, HOSTS);
+    caught(&Trial { drained, ..good() }, "out at once");
+}

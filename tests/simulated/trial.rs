@@ -1,0 +1,191 @@
+//! One trial: a command against the world, killed and run again as people would, and what must be true of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use fleet::config::{self, Config};
+use fleet::release::{GroupRelease, HostRecord, ImageChoice, Manifest, Release};
+use fleet::rollout::engine::{Engine, InForce};
+use fleet::rollout::error::Verdict;
+use fleet::store::Store;
+use fleet::store::history::{self, Current};
+use jiff::Timestamp;
+use object_store::memory::InMemory;
+use serde_json::json;
+use tokio::sync::{Mutex, watch};
+
+use super::edges::{Bucket, Edges};
+use super::world::{Fault, Mistake, World};
+
+pub(crate) const HOSTS: usize = 3;
+/// No run of three hosts takes longer, whatever strikes.
+const DEADLINE: Duration = Duration::from_secs(3 * 3600);
+/// A command that is killed is run again this often at most.
+const RUNS: usize = 8;
+
+static CONFIG: LazyLock<Config> = LazyLock::new(|| load(1));
+static CARELESS: LazyLock<Config> = LazyLock::new(|| load(2));
+static RELEASES: LazyLock<[Release; 2]> = LazyLock::new(|| [release("1"), release("2")]);
+
+fn load(max_unavailable: u32) -> Config {
+    let text = format!(
+        "name: t\ncount: {HOSTS}\nservices:\n  web:\n    image: r.example/app:v1\n    ports: [\"80:80\"]\n\
+         health: {{http: {{service: web, path: /, status: 200}}, interval: 1s, successes: 2, min_healthy: 1s, deadline: 4s}}\nroll: {{max_unavailable: {max_unavailable}}}\n"
+    );
+    config::parse(&text, "fleet.yaml", &config::Disk::new(Path::new("."))).unwrap().0
+}
+
+fn image(version: &str) -> String {
+    format!("r.example/app@sha256:{}", version.repeat(64))
+}
+
+fn release(version: &str) -> Release {
+    let mut ignition = json!({
+        "ignition": {"version": "3.3.0"},
+        "systemd": {"units": [{
+            "name": "fleet-web.service", "enabled": true,
+            "contents": format!("[Service]\nExecStart=/run {}\n", image(version)),
+        }]},
+    });
+    let images = BTreeMap::from([("web".to_owned(), image(version))]);
+    let record = HostRecord::new("default", images, Manifest::of(&ignition));
+    record.write_into(&mut ignition);
+    let choice = ImageChoice {
+        configured: "r.example/app:v1".into(),
+        reference: format!("r.example/app:v{version}"),
+        pinned: image(version),
+    };
+    Release {
+        groups: BTreeMap::from([("default".into(), GroupRelease { record, ignition })]),
+        images: BTreeMap::from([("web".into(), choice)]),
+        os: "current".into(),
+        health: CONFIG.health.http.clone(),
+    }
+}
+
+/// What is tried.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Trial {
+    /// Hosts on which the new release does not serve.
+    pub(crate) broken: BTreeSet<usize>,
+    /// What strikes, by the number of the boundary, over all runs.
+    pub(crate) faults: BTreeMap<u64, Fault>,
+    pub(crate) mistake: Option<Mistake>,
+    /// The engine believes that two hosts may be out.
+    pub(crate) careless: bool,
+    /// Hosts that are drained before the command, by somebody else.
+    pub(crate) drained: BTreeSet<usize>,
+    /// Between a crash and the next run.
+    pub(crate) idle: Duration,
+}
+
+/// What came of it.
+pub(crate) struct Outcome {
+    /// The exit code of each run that was not killed; 1 stands for an error.
+    pub(crate) codes: Vec<u8>,
+    pub(crate) boundaries: u64,
+    pub(crate) violations: Vec<String>,
+}
+
+impl Trial {
+    /// Runs it in virtual time, on this thread.
+    pub(crate) fn run(&self) -> Outcome {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(self.play())
+    }
+
+    /// The command again and again, until no fault is left to strike and it has come to its end.
+    async fn play(&self) -> Outcome {
+        let [old, new] = &*RELEASES;
+        let world = World::new(HOSTS, &old.groups["default"].record);
+        let objects = Arc::new(InMemory::new());
+        let first = store(&world, &objects);
+        history::record(&first, old).await.unwrap();
+        history::set_current(&first, &Current { release: 1, ..Current::default() }).await.unwrap();
+        {
+            let mut state = world.now();
+            state.crossings = 0;
+            state.faults.clone_from(&self.faults);
+            state.mistake = self.mistake.unwrap_or(Mistake::None);
+            state.broken = self.broken.iter().map(|&host| (host, image("2"))).collect();
+            for &host in &self.drained {
+                state.machines[host].drained = true;
+            }
+        }
+        let mut codes = Vec::new();
+        for _ in 0..RUNS {
+            let calm = world.now().faults.is_empty();
+            let ended = tokio::select! {
+                ended = tokio::time::timeout(DEADLINE, self.command(&world, &objects)) => Some(ended),
+                () = world.crashed.notified() => None,
+            };
+            let mut state = world.now();
+            match ended {
+                None => {}
+                Some(Err(_)) => state.violations.push("a run did not end in time".into()),
+                Some(Ok(Err(_))) => codes.push(1),
+                Some(Ok(Ok(verdict))) => {
+                    codes.push(verdict.exit_code());
+                    match verdict {
+                        Verdict::Matches => state.check_end(&new.groups["default"].record.release),
+                        Verdict::RolledBack => state.check_end(&old.groups["default"].record.release),
+                        _ => {}
+                    }
+                }
+            }
+            drop(state);
+            if calm && ended_calmly(&codes) {
+                break;
+            }
+            // What has not struck by now strikes nobody: the last run is to be calm.
+            if codes.len() > 1 {
+                world.now().faults.clear();
+            }
+            tokio::time::sleep(self.idle).await;
+        }
+        let state = world.now();
+        Outcome { codes, boundaries: state.crossings, violations: state.violations.clone() }
+    }
+
+    /// What `fleet roll` does once the release is put together.
+    async fn command(
+        &self,
+        world: &Arc<World>,
+        objects: &Arc<InMemory>,
+    ) -> Result<Verdict, fleet::rollout::RollError> {
+        let store = store(world, objects);
+        let edges = Edges(Arc::clone(world));
+        let (_sender, interrupt) = watch::channel(false);
+        let engine = Engine {
+            config: if self.careless { &CARELESS } else { &CONFIG },
+            provider: &edges,
+            channel: &edges,
+            probe: &edges,
+            balancer: &edges,
+            secrets: &edges,
+            store: &store,
+            events: &edges,
+            interrupt,
+            clock: || Timestamp::UNIX_EPOCH,
+            balancing: Mutex::default(),
+        };
+        let new = &RELEASES[1];
+        let current = history::current(&store).await?;
+        let known = history::release(&store, current.release).await?;
+        let number = history::record(&store, new).await?;
+        let in_force = InForce { current, release: known };
+        Ok(engine.bring(&in_force, new, number, CONFIG.roll.strategy).await?.verdict)
+    }
+}
+
+fn store(world: &Arc<World>, objects: &Arc<InMemory>) -> Store {
+    let bucket = Bucket { world: Arc::clone(world), objects: Arc::clone(objects) };
+    Store::bucket(bucket, "memory://state", "t")
+}
+
+fn ended_calmly(codes: &[u8]) -> bool {
+    codes.last().is_some_and(|code| [0, 11].contains(code))
+}

@@ -1,0 +1,338 @@
+//! Hosts, their balancer and what can go wrong between them and whoever rolls: plain memory, in virtual time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use fleet::provider::{Host, Member, Power};
+use fleet::release::HostRecord;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// How long a crossing of a boundary takes when nothing strikes.
+const LATENCY: Duration = Duration::from_millis(5);
+
+/// What strikes at a boundary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The run dies; nothing was done.
+    CrashBefore,
+    /// The run dies; what it asked for was done.
+    CrashAfter,
+    /// Nothing was done, and the run is told so.
+    Refused,
+    /// It was done, and the run is told that it was not.
+    ReplyLost,
+    /// It takes this many seconds.
+    Slow(u64),
+    /// A host cannot be reached for this many seconds, though it serves.
+    Unreachable(usize, u64),
+    /// A host answers with errors for this many seconds.
+    Sick(usize, u64),
+}
+
+/// What a switch keeps for the way back.
+#[derive(Clone)]
+struct Backup {
+    previous: HostRecord,
+    confirmed: bool,
+}
+
+/// One host.
+pub(crate) struct Machine {
+    pub(crate) host: Host,
+    pub(crate) record: HostRecord,
+    pub(crate) drained: bool,
+    /// What was staged, by the path that the stage script names.
+    staged: BTreeMap<String, HostRecord>,
+    backups: BTreeMap<String, Backup>,
+    /// When the host takes a change back by itself, and which.
+    dead_man: Option<(Instant, String)>,
+    unreachable_until: Option<Instant>,
+    sick_until: Option<Instant>,
+    /// A fault made it fail, and it has not served since.
+    excused: bool,
+}
+
+/// A deliberate mistake, by which the checks prove that they see one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    None,
+    /// The balancer takes the order and goes on sending.
+    DrainIgnored,
+    /// The balancer takes the order and keeps the host out.
+    UndrainForgotten,
+    /// The host says that it switched and runs what it ran.
+    SwitchPretended,
+}
+
+pub(crate) struct State {
+    pub(crate) machines: Vec<Machine>,
+    pub(crate) max_unavailable: usize,
+    /// Which image does not serve, on which hosts.
+    pub(crate) broken: BTreeSet<(usize, String)>,
+    pub(crate) faults: BTreeMap<u64, Fault>,
+    pub(crate) crossings: u64,
+    /// The release of each host at the beginning of all runs.
+    pub(crate) former: String,
+    /// Hosts that ever took another release than the former.
+    taken: BTreeSet<usize>,
+    pub(crate) mistake: Mistake,
+    pub(crate) violations: Vec<String>,
+}
+
+pub(crate) struct World {
+    state: Mutex<State>,
+    pub(crate) crashed: Notify,
+}
+
+/// How a script ended, and what it printed.
+pub(crate) type Ran = Result<String, String>;
+
+impl World {
+    pub(crate) fn new(count: usize, former: &HostRecord) -> Arc<Self> {
+        let machine = |number: usize| Machine {
+            host: Host {
+                name: format!("t-{}", number + 1),
+                id: format!("i-{}", number + 1),
+                group: "default".into(),
+                power: Power::Running,
+                ssh: Some(fleet::provider::Endpoint { address: format!("10.0.0.{number}"), port: 22 }),
+                address: Some(format!("10.0.0.{number}")),
+                private_address: None,
+                created: 0,
+                started: Some(0),
+                image: None,
+                launched: None,
+            },
+            record: former.clone(),
+            drained: false,
+            staged: BTreeMap::new(),
+            backups: BTreeMap::new(),
+            dead_man: None,
+            unreachable_until: None,
+            sick_until: None,
+            excused: false,
+        };
+        Arc::new(Self {
+            state: Mutex::new(State {
+                machines: (0..count).map(machine).collect(),
+                max_unavailable: 1,
+                broken: BTreeSet::new(),
+                faults: BTreeMap::new(),
+                crossings: 0,
+                former: former.release.clone(),
+                taken: BTreeSet::new(),
+                mistake: Mistake::None,
+                violations: Vec::new(),
+            }),
+            crashed: Notify::new(),
+        })
+    }
+
+    /// The state as it is now: what hosts do by themselves is done first.
+    pub(crate) fn now(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap();
+        state.pass();
+        state
+    }
+
+    /// One boundary: a fault may strike, the effect happens or not, and the invariants are checked.
+    pub(crate) async fn cross<T, E>(
+        &self,
+        effect: impl FnOnce(&mut State) -> Result<T, E>,
+        refuse: impl FnOnce() -> E,
+    ) -> Result<T, E> {
+        let fault = {
+            let mut state = self.now();
+            let number = state.crossings;
+            state.crossings += 1;
+            let fault = state.faults.remove(&number);
+            if let Some(fault) = fault {
+                state.strike(fault);
+            }
+            fault
+        };
+        let pause =
+            if let Some(Fault::Slow(seconds)) = fault { Duration::from_secs(seconds) } else { LATENCY };
+        tokio::time::sleep(pause).await;
+        match fault {
+            Some(Fault::CrashBefore) => self.crash().await,
+            Some(Fault::Refused) => return Err(refuse()),
+            _ => {}
+        }
+        let done = {
+            let mut state = self.now();
+            let done = effect(&mut state);
+            state.check();
+            done
+        };
+        match fault {
+            Some(Fault::CrashAfter) => self.crash().await,
+            Some(Fault::ReplyLost) => Err(refuse()),
+            _ => done,
+        }
+    }
+
+    async fn crash<T>(&self) -> T {
+        self.crashed.notify_one();
+        std::future::pending().await
+    }
+}
+
+impl State {
+    fn strike(&mut self, fault: Fault) {
+        let until = |seconds| Some(Instant::now() + Duration::from_secs(seconds));
+        match fault {
+            Fault::Unreachable(host, seconds) => self.machines[host].unreachable_until = until(seconds),
+            Fault::Sick(host, seconds) => {
+                self.machines[host].sick_until = until(seconds);
+                self.machines[host].excused = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// What hosts do by themselves: a dead man's timer that runs out puts the former release back.
+    fn pass(&mut self) {
+        let now = Instant::now();
+        for machine in &mut self.machines {
+            if let Some((_, id)) = machine.dead_man.take_if(|(at, _)| *at <= now) {
+                // Its failure is the host's own; nobody hears of it.
+                let _ = machine.restore(&id);
+            }
+        }
+        for number in 0..self.machines.len() {
+            if self.serves(number) && self.machines[number].sick_until.is_none_or(|until| until <= now) {
+                self.machines[number].excused = false;
+            }
+        }
+    }
+
+    pub(crate) fn number(&self, host: &Host) -> usize {
+        self.machines.iter().position(|m| m.host.name == host.name).unwrap()
+    }
+
+    pub(crate) fn is_reachable(&self, number: usize) -> bool {
+        self.machines[number].unreachable_until.is_none_or(|until| until <= Instant::now())
+    }
+
+    pub(crate) fn is_healthy(&self, number: usize) -> bool {
+        let machine = &self.machines[number];
+        machine.sick_until.is_none_or(|until| until <= Instant::now())
+            && !machine.record.images.values().any(|image| self.broken.contains(&(number, image.clone())))
+    }
+
+    fn serves(&self, number: usize) -> bool {
+        self.is_healthy(number) && !self.machines[number].drained
+    }
+
+    pub(crate) fn members(&self) -> BTreeMap<String, Member> {
+        let member = |number: usize| {
+            let machine = &self.machines[number];
+            let (drained, up) = (machine.drained, self.is_healthy(number));
+            (machine.host.name.clone(), Member { drained, up, connections: Some(0) })
+        };
+        (0..self.machines.len()).map(member).collect()
+    }
+
+    pub(crate) fn set_drained(&mut self, hosts: &[&Host], drained: bool) {
+        let ignored = if drained { Mistake::DrainIgnored } else { Mistake::UndrainForgotten };
+        for host in hosts {
+            let number = self.number(host);
+            if self.mistake != ignored {
+                self.machines[number].drained = drained;
+            }
+        }
+    }
+
+    /// The floor, after every step.
+    fn check(&mut self) {
+        let out: Vec<String> = (0..self.machines.len())
+            .filter(|&number| !self.serves(number) && !self.machines[number].excused)
+            .map(|number| self.machines[number].host.name.clone())
+            .collect();
+        if out.len() > self.max_unavailable {
+            self.violations.push(format!("step {}: out at once: {}", self.crossings, out.join(", ")));
+        }
+    }
+
+    /// What must be so when a run says that every host runs this release and serves.
+    pub(crate) fn check_end(&mut self, release: &str) {
+        for number in 0..self.machines.len() {
+            let machine = &self.machines[number];
+            if machine.excused {
+                continue;
+            }
+            let name = machine.host.name.clone();
+            if machine.record.release != release {
+                self.violations.push(format!("the end: {name} runs another release than the run says"));
+            }
+            if !self.serves(number) {
+                self.violations.push(format!("the end: {name} does not serve"));
+            }
+        }
+    }
+
+    pub(crate) fn stage(&mut self, number: usize, path: String, record: HostRecord) -> Ran {
+        self.machines[number].staged.insert(path, record);
+        Ok(String::new())
+    }
+
+    pub(crate) fn switch(&mut self, number: usize, id: &str, staged: &str, prove: Duration) -> Ran {
+        let pretended = self.mistake == Mistake::SwitchPretended;
+        let machine = &mut self.machines[number];
+        let wanted = machine.staged.get(staged).cloned().ok_or("nothing was staged")?;
+        machine.staged.clear();
+        if machine.record.release != id {
+            if !machine.drained {
+                self.violations.push(format!("step {}: a switch under traffic", self.crossings));
+            }
+            let backup = Backup { previous: machine.record.clone(), confirmed: false };
+            machine.backups.insert(id.to_owned(), backup);
+        }
+        if !pretended {
+            machine.record = wanted;
+        }
+        machine.dead_man = Some((Instant::now() + prove, id.to_owned()));
+        if id == self.former {
+            // One that a fault made fail is out, and what is out is brought to what is wanted first.
+            if !self.taken.contains(&number) && !self.machines[number].excused {
+                self.violations
+                    .push(format!("step {}: a rollback of a host that had not changed", self.crossings));
+            }
+        } else {
+            self.taken.insert(number);
+        }
+        Ok(String::new())
+    }
+
+    pub(crate) fn restore(&mut self, number: usize, id: &str) -> Ran {
+        self.machines[number].restore(id)
+    }
+
+    pub(crate) fn commit(&mut self, number: usize, id: &str) -> Ran {
+        let machine = &mut self.machines[number];
+        if machine.record.release == id
+            && let Some(backup) = machine.backups.get_mut(id)
+        {
+            backup.confirmed = true;
+        }
+        machine.dead_man = None;
+        Ok(String::new())
+    }
+}
+
+impl Machine {
+    fn restore(&mut self, id: &str) -> Ran {
+        self.dead_man = None;
+        if self.record.release != id {
+            return Ok(self.record.release.clone());
+        }
+        let backup = self.backups.get(id).filter(|backup| !backup.confirmed);
+        let previous = backup.ok_or("the host keeps no previous release to go back to")?.previous.clone();
+        self.backups.remove(id);
+        self.record = previous;
+        Ok(self.record.release.clone())
+    }
+}
