@@ -25,14 +25,13 @@ const DEADLINE: Duration = Duration::from_secs(3 * 3600);
 /// A command that is killed is run again this often at most.
 const RUNS: usize = 8;
 
-static CONFIG: LazyLock<Config> = LazyLock::new(|| load(1));
-static CARELESS: LazyLock<Config> = LazyLock::new(|| load(2));
+static CONFIG: LazyLock<Config> = LazyLock::new(load);
 static RELEASES: LazyLock<[Release; 2]> = LazyLock::new(|| [release("1"), release("2")]);
 
-fn load(max_unavailable: u32) -> Config {
+fn load() -> Config {
     let text = format!(
         "name: t\ncount: {HOSTS}\nservices:\n  web:\n    image: r.example/app:v1\n    ports: [\"80:80\"]\n\
-         health: {{http: {{service: web, path: /, status: 200}}, interval: 1s, successes: 2, min_healthy: 1s, deadline: 4s}}\nroll: {{max_unavailable: {max_unavailable}}}\n"
+         health: {{http: {{service: web, path: /, status: 200}}, interval: 1s, successes: 2, min_healthy: 1s, deadline: 4s}}\nroll: {{max_unavailable: 1}}\n"
     );
     config::parse(&text, "fleet.yaml", &config::Disk::new(Path::new("."))).unwrap().0
 }
@@ -73,8 +72,6 @@ pub(crate) struct Trial {
     /// What strikes, by the number of the boundary, over all runs.
     pub(crate) faults: BTreeMap<u64, Fault>,
     pub(crate) mistake: Option<Mistake>,
-    /// The engine believes that two hosts may be out.
-    pub(crate) careless: bool,
     /// Hosts that are drained before the command, by somebody else.
     pub(crate) drained: BTreeSet<usize>,
     /// Between a crash and the next run.
@@ -160,7 +157,7 @@ impl Trial {
         let edges = Edges(Arc::clone(world));
         let (_sender, interrupt) = watch::channel(false);
         let engine = Engine {
-            config: if self.careless { &CARELESS } else { &CONFIG },
+            config: &CONFIG,
             provider: &edges,
             channel: &edges,
             probe: &edges,
