@@ -55,8 +55,8 @@ fn crash_twice(trial: &Trial, code: u8) {
         let (first, second) = (pair / all, pair % all);
         let fault = |odd: bool| if odd { Fault::CrashBefore } else { Fault::CrashAfter };
         let faults = BTreeMap::from([
-            (first, fault(pair / step % 2 == 0)),
-            (first + 1 + second, fault(pair / step / 2 % 2 == 0)),
+            (first, fault((pair / step).is_multiple_of(2))),
+            (first + 1 + second, fault((pair / step / 2).is_multiple_of(2))),
         ]);
         let what = format!("{faults:?}");
         assert_ends(&what, &Trial { faults, ..trial.clone() }.run(), code);

@@ -73,7 +73,7 @@ fn failure(seed: u64) -> Option<String> {
 /// Tries the known seeds and as many new ones as are asked for, on all cores.
 pub(crate) fn run_all() {
     let count = std::env::var("FLEET_SIMULATED_SCHEDULES").map_or(SCHEDULES, |n| n.parse().unwrap());
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let failures: Vec<String> = std::thread::scope(|scope| {
         let of = |core: u64| (core..count).step_by(cores as usize).filter_map(failure).collect::<Vec<_>>();
