@@ -119,21 +119,22 @@ impl Trial {
                 ended = tokio::time::timeout(DEADLINE, self.command(&world, &objects)) => Some(ended),
                 () = world.crashed.notified() => None,
             };
-            let mut state = world.now();
-            match ended {
-                None => {}
-                Some(Err(_)) => state.violations.push("a run did not end in time".into()),
-                Some(Ok(Err(_))) => codes.push(1),
-                Some(Ok(Ok(verdict))) => {
-                    codes.push(verdict.exit_code());
-                    match verdict {
-                        Verdict::Matches => state.check_end(&new.groups["default"].record.release),
-                        Verdict::RolledBack => state.check_end(&old.groups["default"].record.release),
-                        _ => {}
+            {
+                let mut state = world.now();
+                match ended {
+                    None => {}
+                    Some(Err(_)) => state.violations.push("a run did not end in time".into()),
+                    Some(Ok(Err(_))) => codes.push(1),
+                    Some(Ok(Ok(verdict))) => {
+                        codes.push(verdict.exit_code());
+                        match verdict {
+                            Verdict::Matches => state.check_end(&new.groups["default"].record.release),
+                            Verdict::RolledBack => state.check_end(&old.groups["default"].record.release),
+                            _ => {}
+                        }
                     }
                 }
             }
-            drop(state);
             if calm && ended_calmly(&codes) {
                 break;
             }
