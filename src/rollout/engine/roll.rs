@@ -188,6 +188,7 @@ impl Engine<'_> {
                 return Ok(Some(ends::interrupted(&host, progress)));
             }
             if last != Phase::Converted {
+                progress.on_new.extend(self.others_on_new(roll, &host).await);
                 // An earlier run may have left the release on it; it is no host that has taken it.
                 progress.on_new.remove(&host);
                 let restores = self.config.roll.on_failure == OnFailure::Rollback;
@@ -199,6 +200,24 @@ impl Engine<'_> {
             second_looks = 0;
             observed = self.observe().await?;
         }
+    }
+
+    /// The hosts beside this one that carry the release now. An earlier run may have left it on one that did not answer
+    /// when this run looked last, and what is said of a failure, and whether there is a way back, depends on it.
+    async fn others_on_new(&self, roll: &Roll<'_>, host: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for look in 0..=SECOND_LOOKS {
+            if look > 0 {
+                tokio::time::sleep(SECOND_LOOK_INTERVAL).await;
+            }
+            let Ok(mut observed) = self.observe().await else { continue };
+            observed.retain(|o| o.host.name != host);
+            found.extend(on_new(roll, &observed));
+            if observed.iter().all(|o| o.report.is_ok()) {
+                break;
+            }
+        }
+        found
     }
 
     /// A host that runs a release of which the state knows nothing was rolled from elsewhere, or the state was lost:
