@@ -34,6 +34,7 @@ mod plan;
 mod preflight;
 mod providers;
 mod render;
+mod report;
 mod roll;
 mod roll_os;
 mod rollback;
@@ -132,6 +133,8 @@ enum Command {
     Unlock(unlock::Unlock),
     /// List the releases of this fleet and which one is in force
     History(history::History),
+    /// Write a page about a roll: hosts and phases over time, the hosts that served against the floor
+    Report(report::Report),
     /// Print the least-privilege IAM policy of whoever runs this fleet, or of its hosts
     IamPolicy(iam_policy::IamPolicy),
     /// Print the JSON Schema of fleet.yaml
@@ -254,6 +257,7 @@ fn run(Cli { global, command }: Cli) -> Run {
         Command::Exec(command) => waits(async move { command.run(&global).await }),
         Command::Unlock(command) => waits(async move { command.run(&global).await }),
         Command::History(command) => waits(async move { command.run(&global).await }),
+        Command::Report(command) => waits(async move { command.run(&global).await }),
         Command::IamPolicy(command) => Run::Done(command.run(&global)),
         Command::Schema(_) => Run::Done(schema::Schema::run()),
         Command::Completions(command) => Run::Done(command.run(&mut Cli::command())),

@@ -15,6 +15,7 @@ mod json;
 mod live;
 pub mod mode;
 pub mod os_table;
+pub mod page;
 mod plain;
 pub mod plan_text;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Bringing a fleet to a release: pure decisions (`plan`, `phase`, `health`, `change`) and the effects that follow.
 
+pub mod account;
 pub mod assemble;
 pub mod bundle;
 pub mod change;
