@@ -173,6 +173,19 @@ fn fails_on_the_second_host(fleet: &Fleet) {
     let finished = events.last().unwrap();
     assert!(finished["summary"].as_str().unwrap().contains("went back"), "{finished}");
 
+    // The journal tells the same: two hosts were worked on, and what was done was taken back.
+    let told = fleet.ok(&["report", "--output", "json"]).stdout;
+    let told: Value = serde_json::from_slice(&told).unwrap();
+    let spans = told["roll"]["spans"].as_array().unwrap();
+    let worked_on = |host: u32| spans.iter().any(|span| span["host"] == fleet.host(host).as_str());
+    assert!(worked_on(1) && worked_on(2) && !worked_on(3), "{told}");
+    assert_eq!((&told["roll"]["exit_code"], &told["number"]), (&Value::from(11), &Value::from(2)));
+    let page = String::from_utf8(fleet.ok(&["report", "r2"]).stdout).unwrap();
+    assert!(
+        page.contains("failed and rolled back") && page.contains("3 hosts; at most 1 out at once"),
+        "{page}"
+    );
+
     // Once more, and this time fleet dies on the way back: the same command goes on with the way back.
     let mut roll = fleet.start(&["roll", "--image", &image("task-app:v2"), "--output", "json"]);
     roll.event(SOON * 4, |event| event["message"].as_str().is_some_and(|m| m.ends_with("going back")));
