@@ -52,7 +52,14 @@ fn browser() -> Option<PathBuf> {
 
 fn browse(browser: &Path, home: &Path, arguments: &[String], page: &Path) -> String {
     let output = Command::new(browser)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"])
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+            "--no-first-run",
+        ])
         .arg(format!("--user-data-dir={}", home.display()))
         .args(arguments)
         .arg(format!("file://{}", page.display()))
