@@ -1,5 +1,6 @@
 //! `fleet report`
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -34,10 +35,10 @@ impl Report {
         let store = state::open_existing(&project).await?.ok_or_else(none)?;
         let (releases, current) = (history::all(&store).await?, history::current(&store).await?);
         let mut rolls = Account::all(&journal::recent(&store, RECORDS).await?);
-        let number = |roll: &Account| {
-            let of = |recorded: &&history::Recorded| roll.release.as_deref() == Some(&*recorded.release.id());
-            releases.iter().find(of).map(|recorded| recorded.number)
-        };
+        // The first number of a release is its own, should the history have it twice.
+        let numbers: BTreeMap<String, u64> =
+            releases.iter().rev().map(|recorded| (recorded.release.id(), recorded.number)).collect();
+        let number = |roll: &Account| numbers.get(roll.release.as_ref()?).copied();
         if let Some(wanted) = &self.release {
             let digits = wanted.strip_prefix('r').unwrap_or(wanted);
             let wanted: u64 = digits.parse().map_err(|_| {
