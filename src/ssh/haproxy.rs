@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use super::{PERSIST, SSH_FAILED, Ssh, is_open, quote};
+use super::{OPTIONS, PERSIST, SSH_FAILED, Ssh, is_open, quote};
 use crate::config::model::{Haproxy, SshTarget};
 use crate::provider::haproxy::Runtime;
 use crate::provider::{ProviderError, Result};
@@ -47,14 +47,10 @@ impl RuntimeOverSsh {
     fn command(&self) -> Command {
         let mut command = Command::new("ssh");
         command.kill_on_drop(true).process_group(0);
+        for option in OPTIONS {
+            command.arg("-o").arg(option);
+        }
         for option in [
-            "BatchMode=yes".to_owned(),
-            "ConnectTimeout=5".to_owned(),
-            "ServerAliveInterval=5".to_owned(),
-            "ServerAliveCountMax=3".to_owned(),
-            "LogLevel=ERROR".to_owned(),
-            "StrictHostKeyChecking=accept-new".to_owned(),
-            "HashKnownHosts=no".to_owned(),
             // New keys go into the first file.
             format!("UserKnownHostsFile={} ~/.ssh/known_hosts ~/.ssh/known_hosts2", quote(&self.known_hosts)),
             format!("ControlPath={}", quote(&self.control)),

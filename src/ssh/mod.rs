@@ -26,6 +26,18 @@ const USER: &str = "core";
 const SSH_FAILED: i32 = 255;
 /// How long an unused shared connection stays open.
 const PERSIST: &str = "ControlPersist=60s";
+/// How every ssh of ours behaves, whomever it talks to: it asks nobody, gives up soon, and takes a key that it sees for
+/// the first time.
+const OPTIONS: [&str; 7] = [
+    "BatchMode=yes",
+    "ConnectTimeout=5",
+    "ServerAliveInterval=5",
+    "ServerAliveCountMax=3",
+    "LogLevel=ERROR",
+    "StrictHostKeyChecking=accept-new",
+    // Debian hashes names by default; ours are no secret, and must be found again to be forgotten.
+    "HashKnownHosts=no",
+];
 
 /// Runs commands over `ssh`.
 #[derive(Debug, Clone)]
@@ -58,18 +70,13 @@ impl Ssh {
         let socket = self.socket(host);
         let mut command = Command::new("ssh");
         command.kill_on_drop(true);
+        for option in OPTIONS {
+            command.arg("-o").arg(option);
+        }
         for option in [
-            "BatchMode=yes".to_owned(),
-            "ConnectTimeout=5".to_owned(),
-            "ServerAliveInterval=5".to_owned(),
-            "ServerAliveCountMax=3".to_owned(),
-            "LogLevel=ERROR".to_owned(),
             "IdentitiesOnly=yes".to_owned(),
-            // A host is known by its name in the fleet: its address may be another's tomorrow.
-            "StrictHostKeyChecking=accept-new".to_owned(),
             "GlobalKnownHostsFile=/dev/null".to_owned(),
-            // Debian hashes names by default; ours are no secret, and must be found again to be forgotten.
-            "HashKnownHosts=no".to_owned(),
+            // A host is known by its name in the fleet: its address may be another's tomorrow.
             format!("HostKeyAlias={}", host.name),
             format!("UserKnownHostsFile={}", quote(&self.known_hosts)),
             format!("ControlPath={}", quote(&socket)),
