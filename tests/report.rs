@@ -1,6 +1,7 @@
 //! The page of `fleet report` in a real browser: it draws, it fits on a phone, it prints, and it fetches nothing.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -29,7 +30,7 @@ fn roll() -> Account {
             taken_back: None,
         }));
     }
-    entries.push(Entry::RollEnded { release: release(), exit_code: 12 });
+    entries.push(Entry::RollEnded { release: release(), exit_code: 12, owed: BTreeMap::new() });
     let record = |(second, entry)| Record {
         version: JOURNAL_VERSION,
         at: Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second),

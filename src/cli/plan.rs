@@ -56,7 +56,7 @@ impl Plan {
         let changes = hosts.iter().any(|h| h.step != Step::None);
         let floor = |group: &String| {
             let count = counts.get(group).copied().unwrap_or_default();
-            (group.clone(), (count, count.saturating_sub(config.roll.max_unavailable)))
+            (group.clone(), (count, count.saturating_sub(config.roll.max_unavailable.of(count))))
         };
         let shown = Shown {
             fleet: &config.name,

@@ -62,7 +62,11 @@ impl Report {
                     name: &config.name,
                     number: number(&roll),
                     hosts: counts.values().map(|count| *count as usize).sum(),
-                    max_unavailable: config.roll.max_unavailable as usize,
+                    max_unavailable: counts
+                        .values()
+                        .map(|count| config.roll.max_unavailable.of(*count) as usize)
+                        .max()
+                        .unwrap_or_default(),
                 };
                 page(&roll, &fleet).map_err(|error| std::io::Error::other(error.to_string()))?
             }

@@ -45,7 +45,7 @@ async fn work(context: &Context, check: bool, replaces: bool, began: Instant) ->
             "finish it first: fleet roll",
         ));
     }
-    if context.config().roll.max_unavailable == 0 {
+    if context.config().roll.max_unavailable.is_zero() {
         return Err(Error::precondition(
             "no host may be out at any time (`roll.max_unavailable: 0`), and one that reboots is",
             "allow one: `roll.max_unavailable: 1`",

@@ -350,9 +350,15 @@ pub struct Roll {
     /// Change hosts in place or replace them.
     pub strategy: Strategy,
     /// How many hosts of a group may be out at once.
-    pub max_unavailable: u32,
+    pub max_unavailable: Share,
     /// How many hosts above `count` may exist during a replace.
     pub surge: u32,
+    /// How many hosts of a group have the release before the next wave begins, ascending; the last wave is the rest.
+    pub waves: Vec<Share>,
+    /// How long the hosts of a wave must serve before the next one begins.
+    pub soak: Duration,
+    /// How many hosts of a group a roll may leave behind because they cannot be worked on.
+    pub max_skipped: Share,
     /// How long connections get to end after a host is taken out.
     pub drain: Duration,
     /// How long a host may take to pull the images.
@@ -361,6 +367,52 @@ pub struct Roll {
     pub progress_deadline: Duration,
     /// What happens when a host fails.
     pub on_failure: OnFailure,
+}
+
+/// A number of hosts, or a part of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// That many hosts.
+    Hosts(u32),
+    /// That many of a hundred.
+    Percent(u32),
+}
+
+impl Share {
+    /// Whether it is none of any group.
+    pub fn is_zero(self) -> bool {
+        matches!(self, Share::Hosts(0) | Share::Percent(0))
+    }
+
+    /// The hosts that it means in a group of this many: a part is rounded down, but to no less than one host.
+    pub fn of(self, count: u32) -> u32 {
+        match self {
+            Share::Hosts(hosts) => hosts,
+            Share::Percent(0) => 0,
+            Share::Percent(percent) => {
+                let hosts = u64::from(count) * u64::from(percent) / 100;
+                u32::try_from(hosts).unwrap_or(u32::MAX).max(1)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Share::Hosts(hosts) => write!(f, "{hosts}"),
+            Share::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
+
+impl Serialize for Share {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Share::Hosts(hosts) => serializer.serialize_u32(*hosts),
+            Share::Percent(_) => serializer.collect_str(self),
+        }
+    }
 }
 
 /// Change hosts in place or replace them.

@@ -182,6 +182,8 @@ impl Axis {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use jiff::SignedDuration;
 
     use super::*;
@@ -203,7 +205,7 @@ mod tests {
             (4, enters("t-1", Phase::Switch)),
             (5, enters("t-1", Phase::Probe)),
             (9, enters("t-1", Phase::Undrain)),
-            (10, Entry::RollEnded { release, exit_code }),
+            (10, Entry::RollEnded { release, exit_code, owed: BTreeMap::new() }),
         ];
         let record = |(second, entry)| Record {
             version: JOURNAL_VERSION,

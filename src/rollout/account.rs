@@ -178,7 +178,7 @@ mod tests {
     }
 
     fn ended(release: &str, exit_code: u8) -> Entry {
-        Entry::RollEnded { release: release.into(), exit_code }
+        Entry::RollEnded { release: release.into(), exit_code, owed: BTreeMap::new() }
     }
 
     #[test]

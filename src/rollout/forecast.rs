@@ -61,6 +61,8 @@ fn finished(begun: Option<Begun>, next: &Record) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use jiff::{SignedDuration, Timestamp};
 
     use super::*;
@@ -77,7 +79,7 @@ mod tests {
 
     #[test]
     fn conversions_that_came_to_their_end_count() {
-        let ended = || Entry::RollEnded { release: "r".into(), exit_code: 0 };
+        let ended = || Entry::RollEnded { release: "r".into(), exit_code: 0, owed: BTreeMap::new() };
         let records = [
             at(0, enters("a", Phase::Pull)),
             at(1, enters("a", Phase::Drain)),

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Policy, Standing, Wanted, standing};
+use super::plan::{Standing, Wanted, standing};
+use crate::config::model::Share;
 use crate::inventory::{Observed, OsReport};
 
 pub mod phase;
@@ -92,7 +93,7 @@ pub struct Memory {
 /// Decides on the next step, group by group.
 pub fn plan(
     wanted: &BTreeMap<String, Wanted>,
-    policy: &Policy,
+    max_unavailable: Share,
     hosts: &[Observed],
     os: &OsReports,
     memory: &Memory,
@@ -105,7 +106,8 @@ pub fn plan(
             .filter(|observed| observed.host.group == *group)
             .map(|observed| (observed.host.name.clone(), place(wanted, observed, os, memory)))
             .collect();
-        match plan_group(policy, &wanted.names(group, hosts), members) {
+        let may_be_out = max_unavailable.of(wanted.count) as usize;
+        match plan_group(may_be_out, &wanted.names(group, hosts), members) {
             Decision::Done => {}
             Decision::Halt { out } => halted.extend(out),
             // Whatever its group, it is out already and must come back before another goes.
@@ -169,7 +171,7 @@ fn place(wanted: &Wanted, observed: &Observed, os: &OsReports, memory: &Memory) 
     }
 }
 
-fn plan_group(policy: &Policy, wanted: &[String], members: Vec<(String, Place)>) -> Decision {
+fn plan_group(may_be_out: usize, wanted: &[String], members: Vec<(String, Place)>) -> Decision {
     let missing: Vec<String> =
         wanted.iter().filter(|host| !members.iter().any(|(name, _)| name == *host)).cloned().collect();
     let mut lost: BTreeMap<String, String> =
@@ -191,9 +193,7 @@ fn plan_group(policy: &Policy, wanted: &[String], members: Vec<(String, Place)>)
     match (back, first, next) {
         (Some(host), _, _) => Decision::Return { host },
         (None, Some(reboot), _) => Decision::Reboot(reboot),
-        (None, None, Some(reboot)) if (lost.len() as u64) < u64::from(policy.max_unavailable) => {
-            Decision::Reboot(reboot)
-        }
+        (None, None, Some(reboot)) if lost.len() < may_be_out => Decision::Reboot(reboot),
         (None, None, None) if lost.is_empty() => Decision::Done,
         (None, None, _) => Decision::Halt { out: lost },
     }

@@ -1,18 +1,51 @@
 //! The planner: from the wanted release and the observed hosts to the next step. Pure and total; it is asked again
 //! before every step, so a resumed roll and a new one run the same code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::model::HttpHealth;
+use crate::config::model::{self, HttpHealth, Share};
 use crate::inventory::Observed;
 use crate::release::HostRecord;
 use crate::rollout::scale::host_names;
+
+pub mod waves;
+
+use waves::Waves;
 
 /// What the planner may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// How many hosts of a group may be out at once.
-    pub max_unavailable: u32,
+    pub max_unavailable: Share,
+    /// How many hosts of a group have the release before the next wave begins; the last wave is the rest.
+    pub waves: Vec<Share>,
+    /// How many hosts of a group may be left behind because they cannot be worked on.
+    pub max_skipped: Share,
+}
+
+impl Policy {
+    /// What `fleet.yaml` says.
+    pub fn of(roll: &model::Roll) -> Self {
+        Self {
+            max_unavailable: roll.max_unavailable,
+            waves: roll.waves.clone(),
+            max_skipped: roll.max_skipped,
+        }
+    }
+
+    /// No waves: a release that served before needs no proof on one host after the other.
+    pub fn in_one_wave(self) -> Self {
+        Self { waves: Vec::new(), ..self }
+    }
+}
+
+/// What a run remembers beside what it sees.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// How many hosts of each group had the release when a soak of it ended last.
+    pub soaked: BTreeMap<String, usize>,
+    /// Hosts that failed twice for reasons of their own and are left as they are, with the reason.
+    pub given_up: BTreeMap<String, String>,
 }
 
 /// The next step.
@@ -20,10 +53,22 @@ pub struct Policy {
 pub enum Decision {
     /// Every host runs the wanted release and serves.
     Done,
-    /// Bring this host to the wanted release; it is the only one to be touched now.
+    /// As [`Self::Done`], but for hosts that cannot be worked on, of which the policy allows as many.
+    Owed {
+        /// The hosts that are left behind, with the reason for each.
+        hosts: BTreeMap<String, String>,
+    },
+    /// Bring these hosts of one group to the wanted release at once; they are the only ones to be touched now.
     Convert {
-        /// The host.
-        host: String,
+        /// The hosts: at least one, and no more than may be out.
+        hosts: Vec<String>,
+    },
+    /// A wave has the release: watch its hosts before the next one begins.
+    Soak {
+        /// The group.
+        group: String,
+        /// How many of its hosts have the release.
+        converted: usize,
     },
     /// Nothing can be done without taking more hosts out than the policy allows.
     Halt {
@@ -78,45 +123,140 @@ impl Wanted {
 }
 
 /// Decides on the next step, group by group.
-pub fn plan(wanted: &BTreeMap<String, Wanted>, policy: &Policy, hosts: &[Observed]) -> Decision {
-    let mut halted = BTreeMap::new();
+pub fn plan(
+    wanted: &BTreeMap<String, Wanted>,
+    policy: &Policy,
+    hosts: &[Observed],
+    memory: &Memory,
+) -> Decision {
+    let (mut halted, mut owed) = (BTreeMap::new(), BTreeMap::new());
     for (group, wanted) in wanted {
-        let members: Vec<(&Observed, Standing)> = hosts
-            .iter()
-            .filter(|observed| observed.host.group == *group)
-            .map(|observed| (observed, standing(wanted, observed)))
-            .collect();
-        match plan_group(policy, &wanted.names(group, hosts), &members) {
+        match plan_group(group, wanted, policy, hosts, memory) {
             Decision::Done => {}
+            Decision::Owed { hosts } => owed.extend(hosts),
             Decision::Halt { out } => halted.extend(out),
-            convert @ Decision::Convert { .. } => return convert,
+            step @ (Decision::Convert { .. } | Decision::Soak { .. }) => return step,
         }
     }
-    if halted.is_empty() { Decision::Done } else { Decision::Halt { out: halted } }
+    match (halted.is_empty(), owed.is_empty()) {
+        (false, _) => Decision::Halt { out: halted },
+        (true, false) => Decision::Owed { hosts: owed },
+        (true, true) => Decision::Done,
+    }
 }
 
-fn plan_group(policy: &Policy, wanted: &[String], members: &[(&Observed, Standing)]) -> Decision {
-    let name = |observed: &Observed| observed.host.name.clone();
-    // A host that is out already costs no capacity, and one that an earlier run left half done must come back first.
-    if let Some((host, _)) = members.iter().find(|(_, standing)| matches!(standing, Standing::Out(_))) {
-        return Decision::Convert { host: name(host) };
-    }
-    let unreachable = members.iter().filter_map(|(host, standing)| match standing {
-        Standing::Lost(reason) => Some((name(host), reason.clone())),
-        _ => None,
-    });
-    let exists = |wanted: &String| members.iter().any(|(host, _)| host.host.name == *wanted);
-    let missing =
-        wanted.iter().filter(|host| !exists(host)).map(|host| (host.clone(), "does not exist".to_owned()));
-    let lost: BTreeMap<String, String> = unreachable.chain(missing).collect();
-    match members.iter().find(|(_, standing)| *standing == Standing::Serving) {
-        Some((host, _)) if (lost.len() as u64) < u64::from(policy.max_unavailable) => {
-            Decision::Convert { host: name(host) }
+/// The hosts of a group, each where it stands.
+struct Stand<'o> {
+    converted: usize,
+    /// Serve from another release, and may be worked on.
+    serving: Vec<&'o str>,
+    /// Do not serve, and may be worked on.
+    out: Vec<&'o str>,
+    /// Do not serve, and are given up.
+    given_up_out: usize,
+    /// Cannot be reached, or do not exist.
+    lost: BTreeMap<String, String>,
+    /// Could be reached, and are given up.
+    given_up: BTreeMap<String, String>,
+}
+
+fn stand<'o>(group: &str, wanted: &Wanted, hosts: &'o [Observed], memory: &Memory) -> Stand<'o> {
+    let mut stand = Stand {
+        converted: 0,
+        serving: Vec::new(),
+        out: Vec::new(),
+        given_up_out: 0,
+        lost: BTreeMap::new(),
+        given_up: BTreeMap::new(),
+    };
+    let mut existing = BTreeSet::new();
+    for observed in hosts.iter().filter(|observed| observed.host.group == group) {
+        let name = observed.host.name.as_str();
+        existing.insert(name);
+        let standing = standing(wanted, observed);
+        let given_up = memory.given_up.get(name).filter(|_| standing != Standing::Converted);
+        match (standing, given_up) {
+            (Standing::Converted, _) => stand.converted += 1,
+            (Standing::Lost(reason), _) => {
+                stand.lost.insert(name.to_owned(), reason);
+            }
+            (standing, Some(reason)) => {
+                stand.given_up_out += usize::from(standing.is_down());
+                stand.given_up.insert(name.to_owned(), reason.clone());
+            }
+            (Standing::Serving, None) => stand.serving.push(name),
+            (Standing::Out(_), None) => stand.out.push(name),
         }
-        Some(_) => Decision::Halt { out: lost },
-        None if lost.is_empty() => Decision::Done,
-        None => Decision::Halt { out: lost },
     }
+    let names = wanted.names(group, hosts);
+    let missing = names.into_iter().filter(|name| !existing.contains(name.as_str()));
+    stand.lost.extend(missing.map(|name| (name, "does not exist".to_owned())));
+    stand
+}
+
+fn plan_group(
+    group: &str,
+    wanted: &Wanted,
+    policy: &Policy,
+    hosts: &[Observed],
+    memory: &Memory,
+) -> Decision {
+    let stand = stand(group, wanted, hosts, memory);
+    let at_once = policy.max_unavailable.of(wanted.count) as usize;
+    let may_skip = policy.max_skipped.of(wanted.count) as usize;
+    if !stand.out.is_empty() || !stand.serving.is_empty() {
+        let waves = Waves::of(&policy.waves, wanted.count);
+        let soaked = memory.soaked.get(group).copied().unwrap_or_default();
+        if waves.must_soak(stand.converted, soaked) {
+            return Decision::Soak { group: group.to_owned(), converted: stand.converted };
+        }
+        let in_wave = waves.left(stand.converted);
+        let step = |hosts: &[&str], most: usize| {
+            let hosts: Vec<String> =
+                hosts.iter().take(most.min(in_wave)).map(|host| (*host).to_owned()).collect();
+            (!hosts.is_empty()).then_some(Decision::Convert { hosts })
+        };
+        // A host that is out already costs no capacity, and one that an earlier run left half done must come back first.
+        if let Some(step) = step(&stand.out, at_once.max(1)) {
+            return step;
+        }
+        let skipped = may_skip.saturating_sub(stand.given_up.len()).min(stand.lost.len());
+        let room = (at_once + skipped).saturating_sub(stand.lost.len() + stand.given_up_out);
+        return step(&stand.serving, room)
+            .unwrap_or_else(|| Decision::Halt { out: behind(stand.lost, stand.given_up) });
+    }
+    let behind = behind(stand.lost, stand.given_up);
+    match behind.len() {
+        0 => Decision::Done,
+        n if n <= may_skip => Decision::Owed { hosts: behind },
+        _ => Decision::Halt { out: behind },
+    }
+}
+
+/// Whether a host that failed for reasons of its own may be left behind, beside those that are already.
+pub fn may_give_up(
+    wanted: &BTreeMap<String, Wanted>,
+    policy: &Policy,
+    hosts: &[Observed],
+    memory: &Memory,
+    host: &str,
+) -> bool {
+    let group = hosts.iter().find(|observed| observed.host.name == host).map(|o| o.host.group.as_str());
+    let Some((group, wanted)) = group.and_then(|group| Some((group, wanted.get(group)?))) else {
+        return false;
+    };
+    let stand = stand(group, wanted, hosts, memory);
+    let mut behind = behind(stand.lost, stand.given_up);
+    behind.insert(host.to_owned(), String::new());
+    behind.len() <= policy.max_skipped.of(wanted.count) as usize
+}
+
+fn behind(
+    mut lost: BTreeMap<String, String>,
+    given_up: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    lost.extend(given_up);
+    lost
 }
 
 /// Where one host stands.
@@ -143,177 +283,4 @@ pub fn standing(wanted: &Wanted, observed: &Observed) -> Standing {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::inventory::{ContainerState, HostReport, ServiceState};
-    use crate::provider::{Host, Member, Power};
-    use crate::release::Manifest;
-
-    fn record(image: &str) -> HostRecord {
-        HostRecord::new("web", BTreeMap::from([("app".into(), image.into())]), Manifest::default())
-    }
-
-    fn host(number: usize) -> Host {
-        Host {
-            name: format!("t-web-{}", number + 1),
-            id: number.to_string(),
-            group: "web".into(),
-            power: Power::Running,
-            ssh: None,
-            address: None,
-            private_address: None,
-            created: 0,
-            started: Some(0),
-            image: None,
-            launched: None,
-        }
-    }
-
-    #[derive(Debug, Clone, Copy, PartialEq)]
-    enum State {
-        Old,
-        New,
-        WrongDigest,
-        Crashed,
-        Drained,
-        Switching,
-        NotUp,
-        Unknown,
-        Lost,
-    }
-
-    fn observed(number: usize, state: State) -> Observed {
-        let image = if matches!(state, State::New | State::Drained | State::Switching | State::NotUp) {
-            "new"
-        } else {
-            "old"
-        };
-        let runs = if state == State::WrongDigest { "other" } else { image };
-        let container =
-            ContainerState { state: "running".into(), reference: runs.into(), ..ContainerState::default() };
-        let unit = if state == State::Crashed { "activating" } else { "active" };
-        let service =
-            ServiceState { unit: unit.into(), container: Some(container), ..ServiceState::default() };
-        let carried = if state == State::WrongDigest { "new" } else { image };
-        let report = HostReport {
-            record: Some(record(carried)),
-            uptime: Duration::from_secs(9),
-            switching: state == State::Switching,
-            services: BTreeMap::from([("app".into(), service)]),
-            ..HostReport::default()
-        };
-        Observed {
-            host: host(number),
-            report: if state == State::Lost { Err("no route".into()) } else { Ok(report) },
-            member: (state != State::Unknown).then_some(Member {
-                drained: state == State::Drained,
-                up: state != State::NotUp,
-                connections: Some(0),
-            }),
-        }
-    }
-
-    fn decide(states: &[State], max_unavailable: u32) -> Decision {
-        // One that is lost may as well not exist: both must be decided alike.
-        let there = states.iter().enumerate().filter(|(n, s)| **s != State::Lost || n % 2 == 0);
-        let hosts: Vec<Observed> = there.map(|(n, s)| observed(n, *s)).collect();
-        let count = u32::try_from(states.len()).unwrap();
-        let wanted = BTreeMap::from([(
-            "web".to_owned(),
-            Wanted {
-                record: record("new"),
-                fleet: "t".into(),
-                count,
-                http: None,
-                balanced: true,
-                image: None,
-            },
-        )]);
-        plan(&wanted, &Policy { max_unavailable }, &hosts)
-    }
-
-    fn convert(number: usize) -> Decision {
-        Decision::Convert { host: format!("t-web-{}", number + 1) }
-    }
-
-    #[test]
-    fn one_host_after_the_other() {
-        assert_eq!(decide(&[State::Old, State::Old], 1), convert(0));
-        assert_eq!(decide(&[State::New, State::Old], 1), convert(1));
-        assert_eq!(decide(&[State::New, State::New], 1), Decision::Done);
-    }
-
-    #[test]
-    fn what_is_out_comes_first() {
-        for state in [State::Crashed, State::Drained, State::Switching, State::NotUp, State::Unknown] {
-            assert_eq!(decide(&[State::Old, state, State::Old], 1), convert(1), "{state:?}");
-        }
-    }
-
-    #[test]
-    fn a_lost_host_uses_up_the_allowance() {
-        assert!(matches!(decide(&[State::Old, State::Lost, State::Old], 1), Decision::Halt { .. }));
-        assert_eq!(decide(&[State::Old, State::Lost, State::Old], 2), convert(0));
-        assert!(matches!(decide(&[State::New, State::Lost], 2), Decision::Halt { .. }));
-    }
-
-    #[test]
-    fn a_record_is_not_believed_against_the_running_digest() {
-        assert_eq!(decide(&[State::New, State::WrongDigest], 1), convert(1));
-    }
-
-    fn index(host: &str) -> usize {
-        host["t-web-".len()..].parse::<usize>().unwrap() - 1
-    }
-
-    fn any_state() -> impl Strategy<Value = State> {
-        prop::sample::select(vec![
-            State::Old,
-            State::New,
-            State::WrongDigest,
-            State::Crashed,
-            State::Drained,
-            State::Switching,
-            State::NotUp,
-            State::Unknown,
-            State::Lost,
-        ])
-    }
-
-    proptest! {
-        #[test]
-        fn never_takes_out_more_than_allowed(states in prop::collection::vec(any_state(), 0..12), max in 1u32..4) {
-            let serving = |s: &State| matches!(s, State::Old | State::New | State::WrongDigest);
-            let out = states.iter().filter(|s| !serving(s)).count();
-            if let Decision::Convert { host } = decide(&states, max) {
-                let number = index(&host);
-                prop_assert_ne!(states[number], State::Lost);
-                if serving(&states[number]) {
-                    prop_assert!(out < max as usize, "{host} would be one more than {max} out");
-                }
-            }
-        }
-
-        #[test]
-        fn done_means_done(states in prop::collection::vec(any_state(), 0..12), max in 1u32..4) {
-            let all = states.iter().all(|s| *s == State::New);
-            prop_assert_eq!(decide(&states, max) == Decision::Done, all);
-        }
-
-        #[test]
-        fn every_roll_ends(states in prop::collection::vec(any_state(), 0..12), max in 1u32..4) {
-            let mut states = states;
-            for _ in 0..=states.len() {
-                match decide(&states, max) {
-                    Decision::Convert { host } => states[index(&host)] = State::New,
-                    _ => return Ok(()),
-                }
-            }
-            prop_assert!(false, "more steps than hosts");
-        }
-    }
-}
+mod tests;

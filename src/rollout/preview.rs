@@ -62,8 +62,9 @@ pub fn preview(
         let members: Vec<&Observed> = observed.iter().filter(|o| o.host.group == *group).collect();
         let mut of_group: Vec<HostPreview> =
             members.iter().map(|o| host(release, group, wanted, ways.get(group), o)).collect();
+        let existing: BTreeSet<&str> = members.iter().map(|o| o.host.name.as_str()).collect();
         let missing = wanted.names(group, observed).into_iter();
-        let missing = missing.filter(|name| members.iter().all(|o| o.host.name != *name));
+        let missing = missing.filter(|name| !existing.contains(name.as_str()));
         of_group.extend(missing.map(|name| HostPreview {
             host: name,
             group: group.clone(),

@@ -42,7 +42,7 @@ fn way(
     if strategy == Strategy::Replace {
         return Ok(Way::Replace(None));
     }
-    if strategy == Strategy::InPlace && config.roll.max_unavailable == 0 {
+    if strategy == Strategy::InPlace && config.roll.max_unavailable.is_zero() {
         return Err(RollError::Precondition {
             what:
                 "no host may be out at any time (`roll.max_unavailable: 0`), and one that changes in place is"
@@ -50,7 +50,7 @@ fn way(
             fix: "let fleet make the hosts anew (--strategy replace), or allow one to be out".to_owned(),
         });
     }
-    let no_room = strategy == Strategy::Auto && config.roll.max_unavailable == 0;
+    let no_room = strategy == Strategy::Auto && config.roll.max_unavailable.is_zero();
     let why = match unfit(release, group, observed) {
         Some((host, reasons)) => format!("{host} cannot take this release in place: {}", reasons.join("; ")),
         None if no_room => "no host may be out at any time (`roll.max_unavailable: 0`)".to_owned(),

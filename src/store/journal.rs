@@ -1,5 +1,7 @@
 //! The journal: numbered records that are written once and never changed. Two writers cannot both take a number.
 
+use std::collections::BTreeMap;
+
 use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -75,6 +77,9 @@ pub enum Entry {
         release: String,
         /// The exit code.
         exit_code: u8,
+        /// Hosts that were left behind as the policy allows, with the reason: they owe the release.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        owed: BTreeMap<String, String>,
     },
     /// A roll into staged OS versions begins, or goes on.
     OsRollBegan {
@@ -233,7 +238,7 @@ mod tests {
         journal.append(Timestamp::UNIX_EPOCH, entered("a")).await.unwrap();
         let (mut journal, unfinished) = Journal::open(&store).await.unwrap();
         assert_eq!(unfinished.as_deref(), Some("r1"));
-        let ended = Entry::RollEnded { release: "r1".into(), exit_code: 0 };
+        let ended = Entry::RollEnded { release: "r1".into(), exit_code: 0, owed: BTreeMap::new() };
         journal.append(Timestamp::UNIX_EPOCH, ended).await.unwrap();
         assert_eq!(Journal::open(&store).await.unwrap().1, None);
     }
@@ -249,7 +254,7 @@ mod tests {
             phase: Phase::Drain,
             taken_back: Some("bad".into()),
         };
-        let ended = Entry::RollEnded { release: "bad".into(), exit_code: 11 };
+        let ended = Entry::RollEnded { release: "bad".into(), exit_code: 11, owed: BTreeMap::new() };
         for (entry, seen) in [(entered("a"), false), (began, true), (goes_back, true), (ended, false)] {
             let (mut journal, _) = Journal::open(&store).await.unwrap();
             journal.append(Timestamp::UNIX_EPOCH, entry.clone()).await.unwrap();

@@ -1,5 +1,6 @@
 //! State on S3: what two machines share, who waits for whom, and what is refused.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
@@ -146,7 +147,7 @@ async fn a_stale_run_writes_nothing() {
     assert_eq!(history::current(&two).await.unwrap(), of(1));
     let (mut first, _) = Journal::open(&one).await.unwrap();
     let (mut second, _) = Journal::open(&two).await.unwrap();
-    let ended = |code| Entry::RollEnded { release: "r".into(), exit_code: code };
+    let ended = |code| Entry::RollEnded { release: "r".into(), exit_code: code, owed: BTreeMap::new() };
     first.append(jiff::Timestamp::UNIX_EPOCH, ended(0)).await.unwrap();
     assert!(second.append(jiff::Timestamp::UNIX_EPOCH, ended(1)).await.is_err());
     // Another prefix of the bucket is another fleet's.

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::decode::{Complaint, Cx, Int, OneOf, Text};
-use super::super::model::{Config, Local, OnFailure, Os, ProviderKind, Roll, Ssh, State, Strategy};
+use super::super::model::{Config, Local, OnFailure, Os, ProviderKind, Roll, Share, Ssh, State, Strategy};
 use super::super::value::{Span, duration};
 use super::raw::{RawFleet, RawOs, RawRoll};
 use super::{allow, aws, groups, health, hooks, role, secrets, services, window};
@@ -59,21 +59,54 @@ fn roll(raw: &RawRoll, cx: &mut Cx<'_>) -> Roll {
     let span = |span: Option<Span>, default: u64| span.map_or(Duration::from_secs(default), |span| span.0);
     let roll = Roll {
         strategy: raw.strategy.map_or(Strategy::Auto, |OneOf(strategy)| strategy),
-        max_unavailable: raw.max_unavailable.map_or(1, Int::get),
+        max_unavailable: raw.max_unavailable.map_or(Share::Hosts(1), |hosts| hosts.0),
         surge: raw.surge.map_or(1, Int::get),
+        waves: raw.waves.iter().flatten().map(|hosts| hosts.0).collect(),
+        soak: span(raw.soak, 0),
+        max_skipped: raw.max_skipped.map_or(Share::Hosts(0), |hosts| hosts.0),
         drain: span(raw.drain, 30),
         pull_deadline: span(raw.pull_deadline, 600),
         progress_deadline: span(raw.progress_deadline, 600),
         on_failure: raw.on_failure.map_or(OnFailure::Rollback, |OneOf(what)| what),
     };
-    if roll.max_unavailable == 0 && (roll.surge == 0 || roll.strategy == Strategy::InPlace) {
+    if roll.max_unavailable.is_zero() && (roll.surge == 0 || roll.strategy == Strategy::InPlace) {
         let complaint = Complaint::new("0 leaves no way to change a host");
         let help = "allow one to be out, or give `surge` at least 1 and do not ask for `strategy: in-place`";
         cx.problem_at(&["roll", "max_unavailable"], complaint.help(help));
     }
+    check_waves(&roll, cx);
     health::positive(&["roll", "pull_deadline"], roll.pull_deadline, cx);
     health::positive(&["roll", "progress_deadline"], roll.progress_deadline, cx);
     roll
+}
+
+/// Waves grow. What is of two kinds, hosts and a part, is told apart by the size of a group only.
+fn check_waves(roll: &Roll, cx: &mut Cx<'_>) {
+    let place = |number: usize| number.to_string();
+    for (number, wave) in roll.waves.iter().enumerate() {
+        if wave.is_zero() {
+            let complaint = Complaint::new("a wave of no hosts ends before it begins");
+            cx.problem_at(&["roll", "waves", &place(number)], complaint.help("begin with 1"));
+        }
+    }
+    for (number, pair) in roll.waves.windows(2).enumerate() {
+        let shrinks = match pair {
+            [Share::Hosts(first), Share::Hosts(second)] | [Share::Percent(first), Share::Percent(second)] => {
+                first >= second
+            }
+            _ => false,
+        };
+        if shrinks {
+            let complaint = Complaint::new("a wave has no more hosts than the one before it");
+            let help =
+                "each number counts all hosts that have the release when the wave ends: `[1, 5%, 25%]`";
+            cx.problem_at(&["roll", "waves", &place(number + 1)], complaint.help(help));
+        }
+    }
+    if !roll.soak.is_zero() && roll.waves.is_empty() && cx.report.is_clean("roll.waves") {
+        let complaint = Complaint::new("`soak` counts between waves, and there are none");
+        cx.problem_at(&["roll", "soak"], complaint.help("add `waves: [1]` for one host before the rest"));
+    }
 }
 
 /// Refuses a wait within a phase that would outlast the phase. The problem is put where something is written.

@@ -1,7 +1,7 @@
 use super::super::decode::{Int, Named, OneOf, Text, object};
 use super::super::model::{OnFailure, ProviderKind, Strategy};
 use super::super::service::Services;
-use super::super::value::{PublicKey, Span};
+use super::super::value::{Hosts, PublicKey, Span};
 use super::allow::RawAllowed;
 use super::aws::RawAws;
 use super::groups::Address;
@@ -123,10 +123,18 @@ object! {
         strategy: OneOf<Strategy>,
         /// How many hosts of a group may be out at once. With 0, hosts are replaced, never changed in place.
         #[schemars(extend("default" = 1))]
-        max_unavailable: Int<0, 1000>,
+        max_unavailable: Hosts,
         /// How many hosts above `count` may exist during a replace.
         #[schemars(extend("default" = 1))]
         surge: Count,
+        /// How many hosts of a group have the release before the next wave begins, ascending, such as `[1, 5%, 25%]`.
+        waves: Vec<Hosts>,
+        /// How long the hosts of a wave must serve before the next one begins.
+        #[schemars(extend("default" = "0s"))]
+        soak: Span,
+        /// How many hosts of a group a roll may leave behind because they cannot be worked on.
+        #[schemars(extend("default" = 0))]
+        max_skipped: Hosts,
         /// How long connections get to end after a host is taken out.
         #[schemars(extend("default" = "30s"))]
         drain: Span,

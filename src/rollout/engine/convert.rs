@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::{Engine, Roll, RollError, watch_health};
@@ -33,6 +34,10 @@ pub(super) struct Converted {
     pub(super) last: Phase,
     /// The phase that failed first.
     pub(super) failed_at: Option<Phase>,
+    /// Why it failed; empty where nothing did.
+    pub(super) reason: String,
+    /// Whether the order to switch was given to a host that could not be reached.
+    unreached: bool,
 }
 
 impl Converted {
@@ -40,7 +45,7 @@ impl Converted {
     pub(super) fn blames_release(&self) -> bool {
         let on_new =
             matches!(self.failed_at, Some(Phase::Switch | Phase::Verify | Phase::Probe | Phase::Undrain));
-        self.last == Phase::Restored && on_new
+        self.last == Phase::Restored && on_new && !self.unreached
     }
 }
 
@@ -54,6 +59,8 @@ struct Conversion<'a> {
     drains: bool,
     /// The release that a restore put back, as the host says.
     restored: OnceLock<String>,
+    /// Set when the host could not be reached for the switch: that its release does not run is then nobody's fault.
+    unreached: OnceLock<()>,
 }
 
 impl Engine<'_> {
@@ -66,7 +73,7 @@ impl Engine<'_> {
         observed: &Observed,
         wanted: &GroupRelease,
         roll: &Roll<'_>,
-        journal: &mut Journal,
+        journal: &Mutex<&mut Journal>,
     ) -> Result<Converted, RollError> {
         let host = &observed.host;
         let conversion = self.prepare(observed, wanted)?;
@@ -76,7 +83,7 @@ impl Engine<'_> {
         let began = Instant::now();
         let release = roll.release.id();
         let mut phase = Phase::Pull;
-        let mut failed_at = None;
+        let mut failed: Option<(Phase, String)> = None;
         while !phase.is_final() {
             let entry = Entry::HostEntered {
                 release: release.clone(),
@@ -84,7 +91,7 @@ impl Engine<'_> {
                 phase,
                 taken_back: roll.taken_back.map(str::to_owned),
             };
-            journal.append((self.clock)(), entry).await?;
+            journal.lock().await.append((self.clock)(), entry).await?;
             let entered = Instant::now();
             self.events.emit(Event::Phase {
                 host: host.name.clone(),
@@ -99,7 +106,7 @@ impl Engine<'_> {
                 }
                 Err(_) if phase == Phase::Pull && self.interrupted() => Outcome::Failed,
                 Err(failure) => {
-                    failed_at.get_or_insert(phase);
+                    failed.get_or_insert_with(|| (phase, failure.clone()));
                     self.report_failure(&conversion, phase, failure).await;
                     Outcome::Failed
                 }
@@ -110,7 +117,9 @@ impl Engine<'_> {
             self.commit(&conversion).await;
             self.events.emit(Event::HostDone { host: host.name.clone(), took: began.elapsed() });
         }
-        Ok(Converted { last: phase, failed_at })
+        let (failed_at, reason) = failed.map_or((None, String::new()), |(phase, why)| (Some(phase), why));
+        let unreached = failed_at == Some(Phase::Switch) && conversion.unreached.get().is_some();
+        Ok(Converted { last: phase, failed_at, reason, unreached })
     }
 
     fn prepare<'a>(
@@ -142,7 +151,15 @@ impl Engine<'_> {
             || !serves
             || report.switching
             || report.healthy(self.config.health.http.as_ref()).is_err();
-        Ok(Conversion { host: &observed.host, wanted, change, bundle, drains, restored: OnceLock::new() })
+        Ok(Conversion {
+            host: &observed.host,
+            wanted,
+            change,
+            bundle,
+            drains,
+            restored: OnceLock::new(),
+            unreached: OnceLock::new(),
+        })
     }
 
     /// No phase outlives `roll.progress_deadline`, whatever its own waits say; a pull has a deadline of its own.
@@ -237,8 +254,10 @@ impl Engine<'_> {
         wait: Duration,
     ) -> Result<String, String> {
         let deadline = wait.saturating_mul(2);
-        let output =
-            self.channel.run(conversion.host, script, &[], deadline).await.map_err(|e| e.to_string())?;
+        let output = self.channel.run(conversion.host, script, &[], deadline).await.map_err(|error| {
+            conversion.unreached.get_or_init(|| ());
+            error.to_string()
+        })?;
         if output.status == 0 {
             Ok(String::from_utf8_lossy(&output.stdout).into_owned())
         } else {

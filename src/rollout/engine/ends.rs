@@ -7,6 +7,7 @@ use crate::inventory::Observed;
 use crate::rollout::RollError;
 use crate::rollout::error::{End, Verdict};
 use crate::rollout::phase::Phase;
+use crate::rollout::plan::Wanted;
 
 /// How far a roll has come, seen from all runs and not from this one alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,22 +20,87 @@ pub(super) struct Progress {
     pub(super) retired: BTreeSet<String>,
     /// Whether a host shows that the release is to blame.
     pub(super) unproven: bool,
+    /// Hosts that no look of this run has reached: an earlier run may have brought the release there.
+    pub(super) unknown: BTreeSet<String>,
+    /// Hosts that a look of this run has reached. Nobody else changes them meanwhile.
+    known: BTreeSet<String>,
+    /// Hosts that were left behind as the policy allows, with the reason.
+    pub(super) owed: BTreeMap<String, String>,
+}
+
+/// A host that did not come to the release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stopped {
+    /// The host.
+    pub(super) host: String,
+    /// Where it ended.
+    pub(super) last: Phase,
+    /// Whether the release is to blame.
+    pub(super) blames_release: bool,
+}
+
+impl Stopped {
+    /// Whether it serves as it did before, and the release is not to blame.
+    pub(super) fn is_as_before(&self) -> bool {
+        matches!(self.last, Phase::Untouched | Phase::Restored) && !self.blames_release
+    }
 }
 
 impl Progress {
-    /// The verdict of a failure that left the host at hand as it was.
-    fn failed(&self, untouched: Verdict) -> Verdict {
-        if self.is_untouched() { untouched } else { Verdict::Mixed }
+    /// Takes note of what a look shows.
+    pub(super) fn note(&mut self, wanted: &BTreeMap<String, Wanted>, observed: &[Observed]) {
+        for observed in observed {
+            let Some(wanted) = wanted.get(&observed.host.group) else { continue };
+            let name = &observed.host.name;
+            match &observed.report {
+                Ok(report) => {
+                    self.unknown.remove(name);
+                    self.known.insert(name.clone());
+                    let carried = report.record.as_ref().map(|record| record.release.as_str());
+                    // Whether or not it serves.
+                    if carried == Some(wanted.record.release.as_str()) {
+                        self.on_new.insert(name.clone());
+                    }
+                }
+                Err(_) if !self.known.contains(name) => {
+                    self.unknown.insert(name.clone());
+                }
+                Err(_) => {}
+            }
+        }
     }
 
-    /// Whether the fleet is as it was, but for the host at hand.
+    /// Takes hosts out of the account that failed: an earlier run may have left the release on them, but they are none
+    /// that has taken it.
+    pub(super) fn discount<'h>(&mut self, hosts: impl IntoIterator<Item = &'h str>) {
+        for host in hosts {
+            self.on_new.remove(host);
+            self.unknown.remove(host);
+        }
+    }
+
+    /// The verdict of a failure that left the host at hand as it was.
+    fn failed(&self, untouched: Verdict) -> Verdict {
+        match untouched {
+            _ if !self.is_untouched() => Verdict::Mixed,
+            // That all hosts run the former release is more than this run knows.
+            Verdict::RolledBack if !self.unknown.is_empty() => Verdict::Mixed,
+            untouched => untouched,
+        }
+    }
+
+    /// Whether the fleet is as it was, but for the host at hand and as far as anybody knows.
     pub(super) fn is_untouched(&self) -> bool {
         self.on_new.is_empty() && self.retired.is_empty()
     }
 
+    /// Whether a host other than the one at hand may have the release.
+    pub(super) fn may_have_spread(&self) -> bool {
+        !self.is_untouched() || !self.unknown.is_empty()
+    }
+
     fn others(&self) -> String {
-        let list = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-        match (self.on_new.is_empty(), self.retired.is_empty()) {
+        let touched = match (self.on_new.is_empty(), self.retired.is_empty()) {
             (true, true) => "no other host was touched".to_owned(),
             (false, true) => format!("{} run the new release, the rest were not touched", list(&self.on_new)),
             (true, false) => {
@@ -45,17 +111,33 @@ impl Progress {
                 list(&self.on_new),
                 list(&self.retired)
             ),
+        };
+        match self.unknown.is_empty() {
+            true => touched,
+            false => format!("{touched}; {} could not be asked", list(&self.unknown)),
         }
     }
+}
+
+fn list(names: &BTreeSet<String>) -> String {
+    names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn end(verdict: Verdict, summary: String, next: Option<&str>) -> End {
     End { verdict, summary, next: next.map(str::to_owned) }
 }
 
-pub(super) fn matches(observed: &[Observed], converted: usize, took: Duration) -> End {
+pub(super) fn matches(observed: &[Observed], progress: &Progress, took: Duration) -> End {
     let hosts = observed.len();
-    let summary = match converted {
+    if !progress.owed.is_empty() {
+        let owed: Vec<String> =
+            progress.owed.iter().map(|(host, reason)| format!("{host} ({reason})")).collect();
+        let summary =
+            format!("{} of {hosts} hosts rolled; left behind: {}", progress.converted.len(), owed.join(", "));
+        let next = "mend these hosts, then the same command brings them to the release";
+        return end(Verdict::Mixed, summary, Some(next));
+    }
+    let summary = match progress.converted.len() {
         0 => format!("nothing to do: all {hosts} hosts run this release and serve"),
         n => format!("{n} of {hosts} hosts rolled in {:.1} s; all serve", took.as_secs_f64()),
     };
@@ -87,23 +169,45 @@ pub(super) fn interrupted(next_host: &str, progress: &Progress) -> End {
     )
 }
 
-pub(super) fn stopped(host: &str, last: Phase, progress: &Progress, restores: bool) -> End {
-    let (verdict, what) = match last {
-        Phase::Untouched => (progress.failed(Verdict::Unchanged), "was not changed"),
-        Phase::Restored => {
-            (progress.failed(Verdict::RolledBack), "failed and serves its previous release again")
-        }
-        _ if !restores => (Verdict::Paused, "failed and waits outside the load balancer"),
-        _ => (Verdict::Mixed, "failed and is out of the load balancer"),
+/// A batch of hosts of which some did not come to the release.
+pub(super) fn stopped(failed: &[Stopped], progress: &Progress, restores: bool) -> End {
+    let of = |is: fn(&Stopped) -> bool| -> Vec<&str> {
+        failed.iter().filter(|stopped| is(stopped)).map(|stopped| stopped.host.as_str()).collect()
     };
+    let out = of(|stopped| !matches!(stopped.last, Phase::Untouched | Phase::Restored));
+    let blamed = of(|stopped| stopped.last == Phase::Restored && stopped.blames_release);
+    let verdict = match (out.is_empty(), blamed.is_empty()) {
+        (false, _) if restores => Verdict::Mixed,
+        (false, _) => Verdict::Paused,
+        (true, false) => progress.failed(Verdict::RolledBack),
+        // The release is not to blame: what stands stays, and the roll can go on.
+        (true, true) if progress.is_untouched() => Verdict::Unchanged,
+        (true, true) => Verdict::Paused,
+    };
+    let left = match restores {
+        true => "failed and is out of the load balancer",
+        false => "failed and waits outside the load balancer",
+    };
+    let back = of(|stopped| stopped.last == Phase::Restored);
+    let untouched = of(|stopped| stopped.last == Phase::Untouched);
+    let parts = [
+        (out.as_slice(), left),
+        (back.as_slice(), "failed and serves its previous release again"),
+        (untouched.as_slice(), "was not changed"),
+    ];
+    let parts = parts.iter().filter(|(hosts, _)| !hosts.is_empty());
+    let what: Vec<String> = parts.map(|(hosts, what)| format!("{} {what}", hosts.join(", "))).collect();
     let next = match verdict {
         Verdict::Mixed => {
             "fleet status shows who runs what; fleet roll with a good image brings all to one release"
         }
-        Verdict::Paused => "look at it with fleet ssh; fleet roll with a good image goes on from here",
+        Verdict::Paused if !out.is_empty() => {
+            "look at it with fleet ssh; fleet roll with a good image goes on from here"
+        }
+        Verdict::Paused | Verdict::Unchanged => "mend what failed; the same command again goes on from here",
         _ => "mend the image, then run the same command again",
     };
-    end(verdict, format!("{host} {what}; {}", progress.others()), Some(next))
+    end(verdict, format!("{}; {}", what.join(", "), progress.others()), Some(next))
 }
 
 /// The release did not prove itself, and the hosts that had it went back.
@@ -158,13 +262,41 @@ mod tests {
         Progress { on_new: on_new.iter().map(|&h| h.to_owned()).collect(), ..Progress::default() }
     }
 
+    fn failed_at(last: Phase) -> Stopped {
+        Stopped { host: "t-2".into(), last, blames_release: last == Phase::Restored }
+    }
+
+    #[test]
+    fn the_worst_of_a_batch_decides() {
+        let innocent = Stopped { blames_release: false, ..failed_at(Phase::Restored) };
+        let verdict = |failed: &[Stopped], on_new: &[&str]| stopped(failed, &progress(on_new), true).verdict;
+        assert_eq!(verdict(&[innocent.clone()], &[]), Verdict::Unchanged);
+        assert_eq!(verdict(&[innocent.clone()], &["t-1"]), Verdict::Paused);
+        assert_eq!(verdict(&[innocent.clone(), failed_at(Phase::Restored)], &[]), Verdict::RolledBack);
+        assert_eq!(verdict(&[failed_at(Phase::Restored), failed_at(Phase::LeftOut)], &[]), Verdict::Mixed);
+        let end = stopped(&[innocent, failed_at(Phase::Untouched)], &progress(&[]), true);
+        assert_eq!(
+            end.summary,
+            "t-2 failed and serves its previous release again, t-2 was not changed; no other host was touched"
+        );
+    }
+
+    #[test]
+    fn what_nobody_could_ask_is_not_claimed() {
+        let unknown = Progress { unknown: BTreeSet::from(["t-3".to_owned()]), ..Progress::default() };
+        let end = stopped(&[failed_at(Phase::Restored)], &unknown, true);
+        assert_eq!(end.verdict, Verdict::Mixed);
+        assert!(end.summary.ends_with("t-3 could not be asked"), "{}", end.summary);
+        assert!(unknown.may_have_spread() && unknown.is_untouched());
+    }
+
     #[test]
     fn what_an_earlier_run_converted_counts() {
-        let verdict = |last, on_new: &[&str]| stopped("t-2", last, &progress(on_new), true).verdict;
+        let verdict = |last, on_new: &[&str]| stopped(&[failed_at(last)], &progress(on_new), true).verdict;
         assert_eq!(verdict(Phase::Restored, &[]), Verdict::RolledBack);
         assert_eq!(verdict(Phase::Restored, &["t-1"]), Verdict::Mixed);
         assert_eq!(verdict(Phase::Untouched, &[]), Verdict::Unchanged);
-        assert_eq!(verdict(Phase::Untouched, &["t-1"]), Verdict::Mixed);
+        assert_eq!(verdict(Phase::Untouched, &["t-1"]), Verdict::Paused);
         assert_eq!(verdict(Phase::LeftOut, &[]), Verdict::Mixed);
         assert_eq!(halted(&BTreeMap::new(), &progress(&["t-1"])).verdict, Verdict::Mixed);
     }
@@ -180,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_rollback_is_as_good_as_its_way() {
-        let failure = stopped("t-2", Phase::Restored, &progress(&["t-1"]), true);
+        let failure = stopped(&[failed_at(Phase::Restored)], &progress(&["t-1"]), true);
         let back = |verdict| {
             let way = End { verdict, summary: "stopped".into(), next: None };
             rolled_back(&failure, &way, &["t-1".to_owned()])
@@ -199,6 +331,6 @@ mod tests {
 
     #[test]
     fn a_policy_of_pause_is_a_pause() {
-        assert_eq!(stopped("t-1", Phase::LeftOut, &progress(&[]), false).verdict, Verdict::Paused);
+        assert_eq!(stopped(&[failed_at(Phase::LeftOut)], &progress(&[]), false).verdict, Verdict::Paused);
     }
 }

@@ -14,7 +14,7 @@ use crate::provider::Host;
 use crate::rollout::error::End;
 use crate::rollout::os::phase::OsPhase;
 use crate::rollout::os::{Decision, Memory, OsReports, Reboot, plan};
-use crate::rollout::plan::{Policy, Wanted};
+use crate::rollout::plan::Wanted;
 use crate::store::journal::{Entry, Journal};
 
 /// A roll into staged OS versions that is wanted.
@@ -73,10 +73,10 @@ impl Engine<'_> {
     ) -> Result<End, RollError> {
         let began = Instant::now();
         let (mut observed, mut os) = seen;
-        let policy = Policy { max_unavailable: self.config.roll.max_unavailable };
+        let may_be_out = self.config.roll.max_unavailable;
         let mut second_looks = 0;
         loop {
-            let decision = plan(roll.wanted, &policy, &observed, &os, &memory);
+            let decision = plan(roll.wanted, may_be_out, &observed, &os, &memory);
             let halts = matches!(decision, Decision::Halt { .. });
             if halts && second_looks < SECOND_LOOKS && !self.interrupted() {
                 second_looks += 1;

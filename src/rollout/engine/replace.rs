@@ -184,7 +184,7 @@ impl Engine<'_> {
             Ok(addresses) => addresses.saturating_sub(count),
         };
         let roll = &self.config.roll;
-        Bounds { max_unavailable: roll.max_unavailable, surge: roll.surge.min(spare) }
+        Bounds { max_unavailable: roll.max_unavailable.of(count), surge: roll.surge.min(spare) }
     }
 
     async fn observe_group(&self, group: &str) -> Result<Vec<Observed>, RollError> {

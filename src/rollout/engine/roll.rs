@@ -7,15 +7,14 @@ use tokio::time::Instant;
 
 use super::ends::{self, Progress};
 use super::{Engine, RollError};
-use crate::config::model::{OnFailure, Strategy};
+use crate::config::model::Strategy;
 use crate::error::PRECONDITION;
 use crate::event::Event;
 use crate::inventory::Observed;
 use crate::provider::ProviderError;
 use crate::release::Release;
 use crate::rollout::error::End;
-use crate::rollout::phase::Phase;
-use crate::rollout::plan::{Decision, Policy, Standing, Wanted, plan, standing};
+use crate::rollout::plan::{Standing, Wanted, standing};
 use crate::rollout::replace::is_current;
 use crate::rollout::strategy::{self, Way};
 use crate::store::history::{self, Current};
@@ -79,7 +78,9 @@ impl Engine<'_> {
         }
         // A precondition that does not hold left everything as it was.
         let exit_code = end.as_ref().map_or(PRECONDITION, |end| end.verdict.exit_code());
-        journal.append((self.clock)(), Entry::RollEnded { release: id, exit_code }).await?;
+        journal
+            .append((self.clock)(), Entry::RollEnded { release: id, exit_code, owed: progress.owed })
+            .await?;
         end
     }
 
@@ -121,7 +122,7 @@ impl Engine<'_> {
             }
         }
         let observed = self.observe().await?;
-        Ok(ends::matches(&observed, progress.converted.len(), began.elapsed()))
+        Ok(ends::matches(&observed, progress, began.elapsed()))
     }
 
     fn say_replaced(&self, group: &str, reason: Option<&str>) {
@@ -134,90 +135,6 @@ impl Engine<'_> {
             let message = format!("volume {} is lost with each host that is replaced", volumes.join(", "));
             self.events.emit(Event::Warning { message });
         }
-    }
-
-    async fn all_hosts(
-        &self,
-        roll: &Roll<'_>,
-        mut observed: Vec<Observed>,
-        journal: &mut Journal,
-        progress: &mut Progress,
-        touched: &mut bool,
-    ) -> Result<Option<End>, RollError> {
-        let policy = Policy { max_unavailable: self.config.roll.max_unavailable };
-        let mut second_looks = 0;
-        loop {
-            progress.on_new.extend(on_new(roll, &observed));
-            let decision = plan(roll.wanted, &policy, &observed);
-            let doubtful = match &decision {
-                Decision::Halt { .. } => true,
-                Decision::Convert { host } => progress.converted.contains(host),
-                Decision::Done => false,
-            };
-            if doubtful && second_looks < SECOND_LOOKS && !self.interrupted() {
-                second_looks += 1;
-                tokio::time::sleep(SECOND_LOOK_INTERVAL).await;
-                observed = self.observe().await?;
-                continue;
-            }
-            let host = match decision {
-                Decision::Done => {
-                    // Where no group changes in place, nothing of this release is anywhere yet.
-                    if !roll.wanted.is_empty() {
-                        history::set_current(self.store, roll.then).await?;
-                    }
-                    return Ok(None);
-                }
-                Decision::Halt { out } => return Ok(Some(ends::halted(&out, progress))),
-                Decision::Convert { host } => host,
-            };
-            if self.interrupted() {
-                return Ok(Some(ends::interrupted(&host, progress)));
-            }
-            if progress.converted.contains(&host) {
-                return Ok(Some(ends::unsteady(&host, progress)));
-            }
-            let Some(target) = observed.iter().find(|o| o.host.name == host) else { continue };
-            let Some(group) = roll.release.groups.get(&target.host.group) else { continue };
-            *touched = true;
-            let converted = self.convert(target, group, roll, journal).await?;
-            progress.unproven |= converted.blames_release();
-            let last = converted.last;
-            *touched = false;
-            if last == Phase::Untouched && self.interrupted() {
-                return Ok(Some(ends::interrupted(&host, progress)));
-            }
-            if last != Phase::Converted {
-                progress.on_new.extend(self.others_on_new(roll, &host).await);
-                // An earlier run may have left the release on it; it is no host that has taken it.
-                progress.on_new.remove(&host);
-                let restores = self.config.roll.on_failure == OnFailure::Rollback;
-                return Ok(Some(ends::stopped(&host, last, progress, restores)));
-            }
-            // From now on a new host must get what this one has, however the roll ends.
-            history::set_current(self.store, roll.then).await?;
-            progress.converted.push(host);
-            second_looks = 0;
-            observed = self.observe().await?;
-        }
-    }
-
-    /// The hosts beside this one that carry the release now. An earlier run may have left it on one that did not answer
-    /// when this run looked last, and what is said of a failure, and whether there is a way back, depends on it.
-    async fn others_on_new(&self, roll: &Roll<'_>, host: &str) -> Vec<String> {
-        let mut found = Vec::new();
-        for look in 0..=SECOND_LOOKS {
-            if look > 0 {
-                tokio::time::sleep(SECOND_LOOK_INTERVAL).await;
-            }
-            let Ok(mut observed) = self.observe().await else { continue };
-            observed.retain(|o| o.host.name != host);
-            found.extend(on_new(roll, &observed));
-            if observed.iter().all(|o| o.report.is_ok()) {
-                break;
-            }
-        }
-        found
     }
 
     /// A host that runs a release of which the state knows nothing was rolled from elsewhere, or the state was lost:
@@ -257,14 +174,4 @@ impl Engine<'_> {
             hosts: pending,
         });
     }
-}
-
-/// The hosts that carry the wanted release and run it, whether or not they serve.
-fn on_new(roll: &Roll<'_>, observed: &[Observed]) -> Vec<String> {
-    let carries = |o: &&Observed| {
-        let Some(wanted) = roll.wanted.get(&o.host.group) else { return false };
-        let record = o.report.as_ref().ok().and_then(|report| report.record.as_ref());
-        record.is_some_and(|record| record.release == wanted.record.release)
-    };
-    observed.iter().filter(carries).map(|o| o.host.name.clone()).collect()
 }

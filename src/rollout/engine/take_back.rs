@@ -1,5 +1,7 @@
 //! The way back: a release that did not prove itself on a host is taken from those that have it.
 
+use std::collections::BTreeMap;
+
 use super::ends::{self, Progress};
 use super::roll::{Back, Roll};
 use super::{Engine, RollError};
@@ -15,7 +17,7 @@ impl Engine<'_> {
     pub(super) fn way_back<'r>(&self, roll: &Roll<'r>, progress: &Progress) -> Option<&'r Back> {
         let wanted = self.config.roll.on_failure == OnFailure::Rollback && progress.unproven;
         let back = roll.back.filter(|back| back.release.id() != roll.release.id())?;
-        (wanted && !progress.is_untouched() && !self.interrupted()).then_some(back)
+        (wanted && progress.may_have_spread() && !self.interrupted()).then_some(back)
     }
 
     /// Brings the hosts that have a release back to the one before, under the same floor. What fails on the way ends
@@ -54,7 +56,9 @@ impl Engine<'_> {
         let end = self.go_back(back, release, strategy, &failure, journal).await?;
         let exit_code = end.verdict.exit_code();
         let release = release.to_owned();
-        journal.append((self.clock)(), Entry::RollEnded { release, exit_code }).await?;
+        journal
+            .append((self.clock)(), Entry::RollEnded { release, exit_code, owed: BTreeMap::new() })
+            .await?;
         Ok(end)
     }
 

@@ -122,7 +122,7 @@ fn decide_with(states: &[State], max_unavailable: u32, memory: &Memory) -> Decis
     };
     let reports = states.iter().enumerate().map(report).collect();
     let wanted = wanted(states.len());
-    plan(&wanted, &Policy { max_unavailable }, &hosts, &reports, memory)
+    plan(&wanted, Share::Hosts(max_unavailable), &hosts, &reports, memory)
 }
 
 fn wanted(hosts: usize) -> BTreeMap<String, Wanted> {
@@ -188,16 +188,16 @@ fn what_no_reboot_mends_uses_up_the_allowance() {
 fn a_host_that_does_not_exist_is_out() {
     let hosts = [observed(0, Service::Serves)];
     let reports = BTreeMap::from([(name(0), Ok(os("b1", "1.0.0", true)))]);
-    let policy = Policy { max_unavailable: 1 };
-    let decision = plan(&wanted(2), &policy, &hosts, &reports, &Memory::default());
+    let one = Share::Hosts(1);
+    let decision = plan(&wanted(2), one, &hosts, &reports, &Memory::default());
     assert_eq!(decision, Decision::Halt { out: BTreeMap::from([(name(1), "does not exist".into())]) });
 }
 
 #[test]
 fn a_host_whose_os_cannot_be_asked_is_out() {
     let hosts = [observed(0, Service::Serves)];
-    let policy = Policy { max_unavailable: 1 };
-    let decision = plan(&wanted(1), &policy, &hosts, &BTreeMap::new(), &Memory::default());
+    let one = Share::Hosts(1);
+    let decision = plan(&wanted(1), one, &hosts, &BTreeMap::new(), &Memory::default());
     assert!(matches!(decision, Decision::Halt { .. }), "{decision:?}");
 }
 
@@ -208,8 +208,8 @@ fn a_group_that_cannot_go_on_does_not_keep_another_from_it() {
     wanted.insert("back".to_owned(), back);
     let hosts = [observed(0, Service::Serves)];
     let reports = BTreeMap::from([(name(0), Ok(os("b1", "1.0.0", true)))]);
-    let policy = Policy { max_unavailable: 1 };
-    let decision = plan(&wanted, &policy, &hosts, &reports, &Memory::default());
+    let one = Share::Hosts(1);
+    let decision = plan(&wanted, one, &hosts, &reports, &Memory::default());
     assert_eq!(decision, Decision::Reboot(reboot(0)));
 }
 
@@ -239,7 +239,7 @@ fn after_the_reboot_of_a_run_that_was_cut_short() {
         let hosts = [observed(0, Service::Drained), observed(1, Service::Serves)];
         let reports =
             BTreeMap::from([(name(0), Ok(os("b2", version, false))), (name(1), Ok(os("b1", "1.0.0", true)))]);
-        plan(&wanted(2), &Policy { max_unavailable: 1 }, &hosts, &reports, &ordered(0))
+        plan(&wanted(2), Share::Hosts(1), &hosts, &reports, &ordered(0))
     };
     assert_eq!(decide("2.0.0"), Decision::Return { host: name(0) });
     match decide("1.0.0") {
