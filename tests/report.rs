@@ -18,9 +18,9 @@ fn roll() -> Account {
     let mut entries = vec![Entry::RollBegan { release: release(), images }];
     for number in 1..=12 {
         let last = if number == 12 {
-            [Phase::Restore, Phase::ProbeRestored, Phase::UndrainRestored].as_slice()
+            [Phase::Restore, Phase::ProbeRestored, Phase::UndrainRestored, Phase::Restored].as_slice()
         } else {
-            [Phase::Undrain].as_slice()
+            [Phase::Undrain, Phase::Converted].as_slice()
         };
         let phases = [Phase::Pull, Phase::Drain, Phase::Switch, Phase::Verify, Phase::Probe];
         entries.extend(phases.iter().chain(last).map(|&phase| Entry::HostEntered {

@@ -26,9 +26,9 @@ pub struct Account {
     pub runs: usize,
     /// What was done, in its order.
     pub spans: Vec<Span>,
-    /// How many of them have ended.
+    /// Those that have not ended, by host.
     #[serde(skip)]
-    closed: usize,
+    open: BTreeMap<String, Vec<usize>>,
 }
 
 /// A host in a phase.
@@ -42,7 +42,7 @@ pub struct Span {
     pub out: bool,
     /// When it was entered.
     pub from: Timestamp,
-    /// When the next record was written: the end, or a little later than the end of a run that died.
+    /// When the next record of the host was written: the end, or a little later than the end of a run that died.
     pub to: Timestamp,
 }
 
@@ -54,7 +54,12 @@ impl Account {
         for record in records {
             let at = record.at;
             if let Some(roll) = rolls.last_mut().filter(|_| open) {
-                roll.close(at);
+                // Hosts that change in place say themselves when they are done; whatever else is recorded ends all.
+                let host = match &record.entry {
+                    Entry::HostEntered { host, .. } => Some(host.as_str()),
+                    _ => None,
+                };
+                roll.close(at, host);
             }
             let (release, images) = match &record.entry {
                 Entry::RollBegan { release, images } => (Some(release.clone()), images.clone()),
@@ -76,7 +81,7 @@ impl Account {
                     exit_code: None,
                     runs: 1,
                     spans: Vec::new(),
-                    closed: 0,
+                    open: BTreeMap::new(),
                 }),
             }
             open = true;
@@ -84,23 +89,28 @@ impl Account {
         rolls
     }
 
-    /// What was under way is under way until now.
-    fn close(&mut self, at: Timestamp) {
+    /// What was under way, on one host or on all, is under way until now.
+    fn close(&mut self, at: Timestamp, host: Option<&str>) {
         // Clocks of several machines may disagree; no time runs backwards here.
         self.ended = self.ended.max(at);
-        let ended = self.ended;
-        for span in self.spans.iter_mut().skip(self.closed) {
-            span.to = ended;
+        let closed = match host {
+            Some(host) => self.open.remove(host).unwrap_or_default(),
+            None => std::mem::take(&mut self.open).into_values().flatten().collect(),
+        };
+        for number in closed {
+            if let Some(span) = self.spans.get_mut(number) {
+                span.to = self.ended;
+            }
         }
-        self.closed = self.spans.len();
     }
 
     /// Whether the roll is still open after this record.
     fn tell(&mut self, at: Timestamp, entry: &Entry) -> bool {
         match entry {
+            // The end of a host is no span, but for one that stays out.
+            Entry::HostEntered { phase: Phase::Converted | Phase::Restored | Phase::Untouched, .. } => {}
             Entry::HostEntered { host, phase, .. } => {
-                let out = !matches!(phase, Phase::Pull | Phase::Untouched);
-                self.enter(at, host, phase.word(), out);
+                self.enter(at, host, phase.word(), *phase != Phase::Pull);
             }
             Entry::OsHostEntered { host, phase, .. } => {
                 self.enter(at, host, phase.word(), *phase != OsPhase::Untouched);
@@ -126,6 +136,7 @@ impl Account {
 
     fn enter(&mut self, at: Timestamp, host: &str, phase: &'static str, out: bool) {
         let at = self.ended.max(at);
+        self.open.entry(host.to_owned()).or_default().push(self.spans.len());
         self.spans.push(Span { host: host.to_owned(), phase, out, from: at, to: at });
     }
 
@@ -191,6 +202,7 @@ mod tests {
             (11, enters("a", Phase::Drain)),
             (12, enters("a", Phase::Switch)),
             (14, enters("a", Phase::Undrain)),
+            (15, enters("a", Phase::Converted)),
             (15, enters("b", Phase::Pull)),
             (16, ended("r", 0)),
             (20, began("s")),
@@ -205,6 +217,24 @@ mod tests {
         assert_eq!(span(5), ("pull", at(15), at(16)));
         assert_eq!(roll.out(), [(at(0), 0), (at(3), 1), (at(10), 0), (at(11), 1), (at(15), 0)]);
         assert_eq!((rolls[1].exit_code, rolls[1].spans.len()), (None, 0));
+    }
+
+    #[test]
+    fn hosts_that_change_side_by_side_end_each_for_itself() {
+        let rolls = Account::all(&records(vec![
+            (0, began("r")),
+            (1, enters("a", Phase::Pull)),
+            (1, enters("b", Phase::Pull)),
+            (2, enters("b", Phase::Drain)),
+            (3, enters("a", Phase::Drain)),
+            (5, enters("b", Phase::LeftOut)),
+            (7, enters("a", Phase::Converted)),
+            (9, ended("r", 12)),
+        ]));
+        let spans: Vec<_> = rolls[0].spans.iter().map(|s| (s.host.as_str(), s.from, s.to)).collect();
+        let wanted = [("a", 1, 3), ("b", 1, 2), ("b", 2, 5), ("a", 3, 7), ("b", 5, 9)];
+        assert_eq!(spans, wanted.map(|(host, from, to)| (host, at(from), at(to))));
+        assert_eq!(rolls[0].out(), [(at(0), 0), (at(2), 1), (at(3), 2), (at(7), 1), (at(9), 0)]);
     }
 
     #[test]

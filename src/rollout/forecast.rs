@@ -1,7 +1,9 @@
 //! How long a roll will take, from how long hosts took before. Pure.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::phase::Phase;
@@ -22,26 +24,27 @@ impl Pace {
     /// What the records say; nothing where no host was converted in them. The records are in their order.
     pub fn of(records: &[Record]) -> Option<Self> {
         let mut took: Vec<Duration> = Vec::new();
-        let mut begun = None;
+        let mut begun: BTreeMap<&str, Timestamp> = BTreeMap::new();
         for record in records {
-            let (host, phase) = match &record.entry {
-                Entry::HostEntered { host, phase, .. } => (host, *phase),
-                _ => {
-                    took.extend(finished(begun.take(), record));
-                    continue;
-                }
+            let Entry::HostEntered { host, phase, .. } = &record.entry else {
+                // Hosts that a run leaves unfinished are finished by another, who knows when.
+                begun.clear();
+                continue;
             };
             match phase {
                 Phase::Pull => {
-                    took.extend(finished(begun.take(), record));
-                    begun = Some((host.clone(), record.at, false));
+                    begun.insert(host, record.at);
                 }
-                Phase::Undrain => {
-                    begun = begun.filter(|(of, ..)| of == host).map(|(of, at, _)| (of, at, true));
+                Phase::Converted => {
+                    let began = begun.remove(host.as_str());
+                    let time = began.and_then(|at| Duration::try_from(record.at.duration_since(at)).ok());
+                    took.extend(time);
                 }
                 // What was put back says nothing of a conversion.
-                Phase::Restore | Phase::ProbeRestored | Phase::UndrainRestored => begun = None,
-                _ => begun = begun.filter(|(of, ..)| of == host),
+                Phase::Restore | Phase::ProbeRestored | Phase::UndrainRestored => {
+                    begun.remove(host.as_str());
+                }
+                _ => {}
             }
         }
         took.sort();
@@ -51,19 +54,9 @@ impl Pace {
     }
 }
 
-type Begun = (String, jiff::Timestamp, bool);
-
-/// How long a conversion took that came to its last phase; the next record is its end.
-fn finished(begun: Option<Begun>, next: &Record) -> Option<Duration> {
-    let (_, at, undrained) = begun?;
-    if undrained { Duration::try_from(next.at.duration_since(at)).ok() } else { None }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use jiff::{SignedDuration, Timestamp};
+    use jiff::SignedDuration;
 
     use super::*;
     use crate::store::journal::JOURNAL_VERSION;
@@ -84,20 +77,22 @@ mod tests {
             at(0, enters("a", Phase::Pull)),
             at(1, enters("a", Phase::Drain)),
             at(8, enters("a", Phase::Undrain)),
-            at(10, enters("b", Phase::Pull)),
-            at(13, enters("b", Phase::Undrain)),
+            at(9, enters("b", Phase::Pull)),
+            at(10, enters("a", Phase::Converted)),
+            at(13, enters("b", Phase::Converted)),
             at(14, ended()),
             at(20, enters("a", Phase::Pull)),
             at(21, enters("a", Phase::Undrain)),
             at(22, enters("a", Phase::Restore)),
+            at(30, enters("a", Phase::Restored)),
             at(50, ended()),
             // A run that was killed: the next one is days later.
             at(60, enters("c", Phase::Pull)),
             at(9000, Entry::RollBegan { release: "r".into(), images: Vec::new() }),
         ];
         assert_eq!(Pace::of(&records), Some(Pace { hosts: 2, median_seconds: 10.0, p95_seconds: 10.0 }));
-        assert_eq!(Pace::of(&records[3..6]), Some(Pace { hosts: 1, median_seconds: 4.0, p95_seconds: 4.0 }));
-        assert_eq!(Pace::of(&records[6..]), None);
+        assert_eq!(Pace::of(&records[3..7]), Some(Pace { hosts: 1, median_seconds: 4.0, p95_seconds: 4.0 }));
+        assert_eq!(Pace::of(&records[7..]), None);
         assert_eq!(Pace::of(&[]), None);
     }
 }

@@ -8,17 +8,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::plan::waves::Waves;
 use super::plan::{Standing, Wanted, standing};
 use super::scale::free_names;
 use crate::inventory::Observed;
 
 /// What the planner may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bounds {
     /// How many hosts of the group may be out at once.
     pub max_unavailable: u32,
     /// How many hosts above the group's count may exist. Without any, a host is retired to make room for the next.
     pub surge: u32,
+    /// How many hosts have the release before it is watched, and more of them get it.
+    pub waves: Waves,
 }
 
 /// What is under way already, by the names of hosts.
@@ -30,6 +33,8 @@ pub struct UnderWay {
     pub awaited: BTreeSet<String>,
     /// Hosts that are being drained and removed.
     pub retiring: BTreeSet<String>,
+    /// How many hosts had the release when they were watched last.
+    pub soaked: usize,
 }
 
 impl UnderWay {
@@ -61,6 +66,11 @@ pub enum Replacement {
     Done,
     /// Begin these, then wait for whatever ends next. There may be nothing to begin while something is under way.
     Go(Vec<Step>),
+    /// A wave has the release: watch its hosts before the next one begins.
+    Soak {
+        /// How many hosts have the release.
+        converted: usize,
+    },
     /// Nothing can be done within the bounds.
     Halt {
         /// The hosts that are in the way, with the reason for each.
@@ -83,15 +93,15 @@ pub fn is_current(wanted: &Wanted, observed: &Observed) -> bool {
 pub fn replace(
     group: &str,
     wanted: &Wanted,
-    bounds: Bounds,
+    bounds: &Bounds,
     hosts: &[Observed],
     under_way: &UnderWay,
 ) -> Replacement {
     let standings: Vec<(&Observed, Standing)> = hosts.iter().map(|o| (o, standing(wanted, o))).collect();
     let name = |o: &Observed| o.host.name.clone();
     // A list may lack what the provider has, also what it showed before.
-    let coming = under_way.launching.union(&under_way.awaited);
-    let unseen = coming.filter(|name| !hosts.iter().any(|o| o.host.name == **name));
+    let begun = under_way.launching.union(&under_way.awaited);
+    let unseen = begun.filter(|name| !hosts.iter().any(|o| o.host.name == **name));
     let total = hosts.len() + unseen.clone().count();
     // A host that is being retired is of the past, whatever it says of itself.
     let stays = |o: &Observed| !under_way.retiring.contains(&o.host.name);
@@ -101,7 +111,14 @@ pub fn replace(
     let proven = current.iter().any(|(_, standing)| !standing.is_down());
     let count = wanted.count as usize;
     let room = (count + bounds.surge as usize).saturating_sub(total);
-    let lacking = count.saturating_sub(current.len() + unseen.clone().count());
+    let coming = current.len() + unseen.clone().count();
+    let lacking = count.saturating_sub(coming);
+    let converted = current.iter().filter(|(_, standing)| !standing.is_down()).count();
+    let must_soak = lacking > 0 && bounds.waves.must_soak(converted, under_way.soaked);
+    let in_wave = match must_soak {
+        true => 0,
+        false => bounds.waves.left(converted).saturating_sub(coming - converted),
+    };
 
     let mut steps: Vec<Step> = current
         .iter()
@@ -109,7 +126,7 @@ pub fn replace(
         .map(|(o, _)| Step::Await(name(o)))
         .collect();
     let may_launch = match proven {
-        true => room.min(lacking),
+        true => room.min(lacking).min(in_wave),
         // The first of its release, unless that is on its way.
         false if current.is_empty() && under_way.launching.is_empty() => room.min(lacking).min(1),
         false => 0,
@@ -126,11 +143,17 @@ pub fn replace(
         false if room == 0 && current.is_empty() && under_way.is_empty() => 1,
         false => 0,
     };
+    // While a wave is watched nobody makes room for the next.
+    let surplus = hosts.len().saturating_sub(count + under_way.retiring.len());
+    let at_once = if must_soak { at_once.min(surplus) } else { at_once };
     let retires = retirements(&old, serving.saturating_sub(floor), at_once);
     steps.extend(retires.map(|o| Step::Retire(name(o))));
 
     if !steps.is_empty() || !under_way.is_empty() {
         return Replacement::Go(steps);
+    }
+    if must_soak {
+        return Replacement::Soak { converted };
     }
     if old.is_empty() && lacking == 0 {
         return Replacement::Done;

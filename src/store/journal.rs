@@ -40,7 +40,7 @@ pub enum Entry {
         /// The image of each service.
         images: Vec<String>,
     },
-    /// A host enters a phase; written before the phase acts.
+    /// A host enters a phase; written before the phase acts. Its last record names the phase that it ended in.
     HostEntered {
         /// The release's identity.
         release: String,

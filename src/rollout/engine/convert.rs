@@ -82,16 +82,16 @@ impl Engine<'_> {
             OnFailure { restore: self.config.roll.on_failure == crate::config::model::OnFailure::Rollback };
         let began = Instant::now();
         let release = roll.release.id();
+        let record = async |phase: Phase| {
+            let (release, host) = (release.clone(), host.name.clone());
+            let taken_back = roll.taken_back.map(str::to_owned);
+            let entry = Entry::HostEntered { release, host, phase, taken_back };
+            journal.lock().await.append((self.clock)(), entry).await
+        };
         let mut phase = Phase::Pull;
         let mut failed: Option<(Phase, String)> = None;
         while !phase.is_final() {
-            let entry = Entry::HostEntered {
-                release: release.clone(),
-                host: host.name.clone(),
-                phase,
-                taken_back: roll.taken_back.map(str::to_owned),
-            };
-            journal.lock().await.append((self.clock)(), entry).await?;
+            record(phase).await?;
             let entered = Instant::now();
             self.events.emit(Event::Phase {
                 host: host.name.clone(),
@@ -117,6 +117,7 @@ impl Engine<'_> {
             self.commit(&conversion).await;
             self.events.emit(Event::HostDone { host: host.name.clone(), took: began.elapsed() });
         }
+        record(phase).await?;
         let (failed_at, reason) = failed.map_or((None, String::new()), |(phase, why)| (Some(phase), why));
         let unreached = failed_at == Some(Phase::Switch) && conversion.unreached.get().is_some();
         Ok(Converted { last: phase, failed_at, reason, unreached })

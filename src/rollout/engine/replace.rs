@@ -19,6 +19,7 @@ use crate::release::HostRecord;
 use crate::rollout::converge::Blame;
 use crate::rollout::error::End;
 use crate::rollout::plan::Wanted;
+use crate::rollout::plan::waves::Waves;
 use crate::rollout::replace::{Bounds, Replacement, Step, UnderWay, is_current, replace};
 use crate::store::history;
 use crate::store::journal::{Act, Entry, Journal};
@@ -106,7 +107,7 @@ impl Engine<'_> {
         progress: &mut Progress,
     ) -> Result<Option<End>, RollError> {
         let Some(wanted) = roll.wanted.get(group) else { return Ok(None) };
-        let bounds = self.bounds(group, wanted.count);
+        let bounds = self.bounds(roll, group, wanted.count);
         let under_way = UnderWay::default();
         let mut course = Course { group, wanted, bounds, under_way, stop: None, said: BTreeMap::new() };
         let mut running = Running::default();
@@ -134,6 +135,13 @@ impl Engine<'_> {
                 Replacement::Done => {
                     history::set_current(self.store, roll.then).await?;
                     return Ok(None);
+                }
+                Replacement::Soak { converted } => {
+                    if let Some(end) = self.soak(roll, group, converted, progress).await {
+                        return Ok(Some(end));
+                    }
+                    course.under_way.soaked = converted;
+                    continue;
                 }
                 Replacement::Halt { .. } if second_looks < SECOND_LOOKS => {
                     second_looks += 1;
@@ -177,14 +185,16 @@ impl Engine<'_> {
 
     /// The bounds of a group. Hosts with addresses of their own hand them on, so there are as many above the count as
     /// there are addresses to spare.
-    fn bounds(&self, group: &str, count: u32) -> Bounds {
+    fn bounds(&self, roll: &Roll<'_>, group: &str, count: u32) -> Bounds {
         let addresses = self.config.groups.get(group).map_or(0, |group| group.addresses.len());
         let spare = match u32::try_from(addresses) {
             Ok(0) | Err(_) => u32::MAX,
             Ok(addresses) => addresses.saturating_sub(count),
         };
-        let roll = &self.config.roll;
-        Bounds { max_unavailable: roll.max_unavailable.of(count), surge: roll.surge.min(spare) }
+        let policy = &self.config.roll;
+        // A release that served before needs no new proof.
+        let waves = if roll.taken_back.is_some() { Waves::NONE } else { Waves::of(&policy.waves, count) };
+        Bounds { max_unavailable: policy.max_unavailable.of(count), surge: policy.surge.min(spare), waves }
     }
 
     async fn observe_group(&self, group: &str) -> Result<Vec<Observed>, RollError> {
@@ -405,7 +415,7 @@ impl Course<'_> {
     fn decide(&self, hosts: &[Observed]) -> Replacement {
         match self.stop {
             Some(_) => Replacement::Go(Vec::new()),
-            None => replace(self.group, self.wanted, self.bounds, hosts, &self.under_way),
+            None => replace(self.group, self.wanted, &self.bounds, hosts, &self.under_way),
         }
     }
 }

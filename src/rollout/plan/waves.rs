@@ -3,7 +3,7 @@
 use crate::config::model::Share;
 
 /// The waves of one group.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Waves {
     /// How many hosts have the release when a wave ends; ascending, each once. The last wave, all hosts, is not in it.
     ends: Vec<usize>,
@@ -17,6 +17,14 @@ impl Waves {
         ends.sort_unstable();
         ends.dedup();
         Self { ends }
+    }
+
+    /// All hosts in one wave.
+    pub const NONE: Self = Self { ends: Vec::new() };
+
+    /// How many hosts have the release when each wave but the last ends; ascending.
+    pub fn ends(&self) -> &[usize] {
+        &self.ends
     }
 
     /// How many more hosts may get the release before a wave ends, when this many have it.
@@ -42,7 +50,7 @@ mod tests {
 
     #[test]
     fn small_groups_have_fewer_waves() {
-        assert_eq!(waves(1).ends, Vec::<usize>::new());
+        assert_eq!(waves(1), Waves::NONE);
         assert_eq!(waves(3).ends, [1]);
         assert_eq!(waves(10).ends, [1, 2]);
         assert_eq!(waves(1000).ends, [1, 50, 250]);

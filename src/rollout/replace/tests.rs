@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::model::Share;
 use crate::inventory::{ContainerState, HostReport, ServiceState};
 use crate::provider::{Host, Member, Power};
 use crate::release::{HostRecord, Manifest};
@@ -68,12 +69,16 @@ fn observed(made: &Made) -> Observed {
     }
 }
 
-fn ask(count: u32, bounds: Bounds, hosts: &[Made], under_way: &UnderWay) -> Replacement {
+fn ask(count: u32, bounds: &Bounds, hosts: &[Made], under_way: &UnderWay) -> Replacement {
     let hosts: Vec<Observed> = hosts.iter().map(observed).collect();
     replace("web", &wanted(count), bounds, &hosts, under_way)
 }
 
-const ONE_MORE: Bounds = Bounds { max_unavailable: 1, surge: 1 };
+fn bounds(max_unavailable: u32, surge: u32) -> Bounds {
+    Bounds { max_unavailable, surge, waves: Waves::default() }
+}
+
+const ONE_MORE: Bounds = Bounds { max_unavailable: 1, surge: 1, waves: Waves::NONE };
 
 fn go(steps: &[Step]) -> Replacement {
     Replacement::Go(steps.to_vec())
@@ -95,46 +100,46 @@ fn three_old() -> Vec<Made> {
 fn the_first_proves_itself_before_anybody_goes() {
     let none = UnderWay::default();
     let mut hosts = three_old();
-    assert_eq!(ask(3, ONE_MORE, &hosts, &none), go(&[launch(4)]));
+    assert_eq!(ask(3, &ONE_MORE, &hosts, &none), go(&[launch(4)]));
     let launching = UnderWay { launching: BTreeSet::from(["t-web-4".into()]), ..none.clone() };
-    assert_eq!(ask(3, ONE_MORE, &hosts, &launching), go(&[]), "EC2 may not show it yet");
+    assert_eq!(ask(3, &ONE_MORE, &hosts, &launching), go(&[]), "EC2 may not show it yet");
     hosts.push(made(4, "new", State::Silent));
-    assert_eq!(ask(3, ONE_MORE, &hosts, &none), go(&[Step::Await("t-web-4".into())]), "also after a crash");
+    assert_eq!(ask(3, &ONE_MORE, &hosts, &none), go(&[Step::Await("t-web-4".into())]), "also after a crash");
     hosts[3].state = State::Serves;
-    assert_eq!(ask(3, ONE_MORE, &hosts, &none), go(&[retire(1)]));
+    assert_eq!(ask(3, &ONE_MORE, &hosts, &none), go(&[retire(1)]));
 }
 
 #[test]
 fn the_next_boots_while_the_one_before_drains() {
     let hosts = [made(2, "old", State::Serves), made(3, "old", State::Serves), made(4, "new", State::Serves)];
-    assert_eq!(ask(3, ONE_MORE, &hosts, &UnderWay::default()), go(&[launch(1), retire(2)]));
+    assert_eq!(ask(3, &ONE_MORE, &hosts, &UnderWay::default()), go(&[launch(1), retire(2)]));
     let retiring = UnderWay { retiring: BTreeSet::from(["t-web-2".into()]), ..UnderWay::default() };
-    assert_eq!(ask(3, ONE_MORE, &hosts, &retiring), go(&[launch(1)]));
+    assert_eq!(ask(3, &ONE_MORE, &hosts, &retiring), go(&[launch(1)]));
 }
 
 #[test]
 fn where_nobody_may_be_out_everybody_is_replaced_before_leaving() {
-    let bounds = Bounds { max_unavailable: 0, surge: 1 };
+    let bounds = bounds(0, 1);
     let hosts = [made(2, "old", State::Serves), made(3, "old", State::Serves), made(4, "new", State::Serves)];
-    assert_eq!(ask(3, bounds, &hosts, &UnderWay::default()), go(&[launch(1)]));
+    assert_eq!(ask(3, &bounds, &hosts, &UnderWay::default()), go(&[launch(1)]));
 }
 
 #[test]
 fn without_surge_one_leaves_first() {
-    let bounds = Bounds { max_unavailable: 2, surge: 0 };
+    let bounds = bounds(2, 0);
     let mut hosts = three_old();
-    assert_eq!(ask(3, bounds, &hosts, &UnderWay::default()), go(&[retire(1)]));
+    assert_eq!(ask(3, &bounds, &hosts, &UnderWay::default()), go(&[retire(1)]));
     hosts.remove(0);
-    assert_eq!(ask(3, bounds, &hosts, &UnderWay::default()), go(&[launch(1)]));
+    assert_eq!(ask(3, &bounds, &hosts, &UnderWay::default()), go(&[launch(1)]));
     hosts.push(made(1, "new", State::Silent));
     let awaited = UnderWay { awaited: BTreeSet::from(["t-web-1".into()]), ..UnderWay::default() };
-    assert_eq!(ask(3, bounds, &hosts, &awaited), go(&[]), "the first is not proven yet");
+    assert_eq!(ask(3, &bounds, &hosts, &awaited), go(&[]), "the first is not proven yet");
 }
 
 #[test]
 fn bounds_that_leave_no_room_are_said() {
-    let bounds = Bounds { max_unavailable: 0, surge: 0 };
-    let Replacement::Halt { out } = ask(3, bounds, &three_old(), &UnderWay::default()) else { panic!() };
+    let bounds = bounds(0, 0);
+    let Replacement::Halt { out } = ask(3, &bounds, &three_old(), &UnderWay::default()) else { panic!() };
     assert!(out["t-web-1"].contains("leaves room"), "{out:?}");
 }
 
@@ -146,7 +151,7 @@ fn a_host_that_does_not_serve_goes_first() {
         made(3, "old", State::Silent),
         made(4, "new", State::Serves),
     ];
-    assert_eq!(ask(3, ONE_MORE, &hosts, &UnderWay::default()), go(&[retire(2)]));
+    assert_eq!(ask(3, &ONE_MORE, &hosts, &UnderWay::default()), go(&[retire(2)]));
 }
 
 #[test]
@@ -156,16 +161,16 @@ fn a_host_that_only_we_cannot_reach_is_not_free_to_go() {
         Observed { member, ..observed(&made(number, "old", State::Silent)) }
     };
     let hosts = [unreached(1), unreached(2), observed(&made(4, "new", State::Serves))];
-    let decision = replace("web", &wanted(3), ONE_MORE, &hosts, &UnderWay::default());
+    let decision = replace("web", &wanted(3), &ONE_MORE, &hosts, &UnderWay::default());
     assert_eq!(decision, go(&[launch(3), retire(1)]), "one at a time, within the floor");
-    let floor = Bounds { max_unavailable: 0, surge: 1 };
-    assert_eq!(replace("web", &wanted(3), floor, &hosts, &UnderWay::default()), go(&[launch(3)]));
+    let floor = bounds(0, 1);
+    assert_eq!(replace("web", &wanted(3), &floor, &hosts, &UnderWay::default()), go(&[launch(3)]));
 }
 
 #[test]
 fn a_host_that_a_list_lacks_is_not_launched_again() {
     let awaited = UnderWay { awaited: BTreeSet::from(["t-web-4".into()]), ..UnderWay::default() };
-    assert_eq!(ask(3, ONE_MORE, &three_old(), &awaited), go(&[]));
+    assert_eq!(ask(3, &ONE_MORE, &three_old(), &awaited), go(&[]));
 }
 
 #[test]
@@ -173,9 +178,21 @@ fn another_image_makes_a_host_old_whatever_it_runs() {
     let newest = Wanted { image: Some("ami-2".into()), ..wanted(2) };
     let hosts = [made(1, "new", State::Serves), Made { ami: "ami-2", ..made(2, "new", State::Serves) }];
     let hosts: Vec<Observed> = hosts.iter().map(observed).collect();
-    let decision = |wanted: &Wanted| replace("web", wanted, ONE_MORE, &hosts, &UnderWay::default());
+    let decision = |wanted: &Wanted| replace("web", wanted, &ONE_MORE, &hosts, &UnderWay::default());
     assert_eq!(decision(&wanted(2)), Replacement::Done);
     assert_eq!(decision(&newest), go(&[launch(3), retire(1)]));
+}
+
+#[test]
+fn the_first_wave_is_watched_before_the_next_is_launched() {
+    let canary = Bounds { waves: Waves::of(&[Share::Hosts(1)], 3), ..ONE_MORE };
+    let mut hosts = three_old();
+    hosts.push(made(4, "new", State::Serves));
+    assert_eq!(ask(3, &canary, &hosts, &UnderWay::default()), go(&[retire(1)]), "one too many may go");
+    hosts.remove(0);
+    assert_eq!(ask(3, &canary, &hosts, &UnderWay::default()), Replacement::Soak { converted: 1 });
+    let watched = UnderWay { soaked: 1, ..UnderWay::default() };
+    assert_eq!(ask(3, &canary, &hosts, &watched), go(&[launch(1), retire(2)]));
 }
 
 fn any_state() -> impl Strategy<Value = State> {
@@ -183,7 +200,7 @@ fn any_state() -> impl Strategy<Value = State> {
 }
 
 /// Plays a roll in which whatever is under way ends in any order.
-fn play(count: u32, bounds: Bounds, mut hosts: Vec<Made>, order: &[usize]) -> Result<(), TestCaseError> {
+fn play(count: u32, bounds: &Bounds, mut hosts: Vec<Made>, order: &[usize]) -> Result<(), TestCaseError> {
     let floor = count.saturating_sub(bounds.max_unavailable) as usize;
     let most = hosts.len().max((count + bounds.surge) as usize);
     let mut under_way = UnderWay::default();
@@ -199,6 +216,11 @@ fn play(count: u32, bounds: Bounds, mut hosts: Vec<Made>, order: &[usize]) -> Re
                 prop_assert!(hosts.len() >= count as usize);
                 return Ok(());
             }
+            Replacement::Soak { converted } => {
+                prop_assert!(under_way.is_empty() && converted > under_way.soaked);
+                under_way.soaked = converted;
+                continue;
+            }
             Replacement::Halt { out } => {
                 let blocked = bounds.surge == 0 && bounds.max_unavailable == 0;
                 prop_assert!(
@@ -213,7 +235,12 @@ fn play(count: u32, bounds: Bounds, mut hosts: Vec<Made>, order: &[usize]) -> Re
         let before = serving(&hosts, &under_way);
         for step in steps {
             match step {
-                Step::Launch(names) => under_way.launching.extend(names),
+                Step::Launch(names) => {
+                    let new = hosts.iter().filter(|h| h.image == "new").count() + under_way.launching.len();
+                    let unwatched = |end: &usize| *end > under_way.soaked && *end < new + names.len();
+                    prop_assert!(!bounds.waves.ends().iter().any(unwatched), "{new} and {names:?}");
+                    under_way.launching.extend(names);
+                }
                 Step::Await(name) => prop_assert!(under_way.awaited.insert(name)),
                 Step::Retire(name) => prop_assert!(under_way.retiring.insert(name)),
             }
@@ -249,11 +276,14 @@ proptest! {
         surge in 0u32..4,
         states in prop::collection::vec((any_state(), any::<bool>()), 0..8),
         order in prop::collection::vec(any::<usize>(), 1..40),
+        waves in prop::collection::vec(1u32..7, 0..3),
     ) {
         let old = states.iter().zip(1..);
         let hosts = old
             .map(|((state, new), number)| made(number, if *new { "new" } else { "old" }, *state))
             .collect();
-        play(count, Bounds { max_unavailable, surge }, hosts, &order)?;
+        let waves: Vec<Share> = waves.into_iter().map(Share::Hosts).collect();
+        let waves = Waves::of(&waves, count);
+        play(count, &Bounds { max_unavailable, surge, waves }, hosts, &order)?;
     }
 }
