@@ -90,7 +90,9 @@ health:
 
 # How an update proceeds.
 # roll:
-#   max_unavailable: 1    # hosts out at once
+#   max_unavailable: 1    # hosts out at once, or 10%
+#   waves: [1, 25%]       # so many have the release, and are watched,
+#   soak: 5m              # before more of them get it
 #   drain: 30s            # for connections to end
 #   on_failure: rollback  # or pause
 
