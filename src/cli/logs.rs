@@ -158,6 +158,7 @@ mod tests {
             started: None,
             image: None,
             launched: None,
+            zone: None,
         }
     }
 

@@ -353,6 +353,8 @@ pub struct Roll {
     pub max_unavailable: Share,
     /// How many hosts above `count` may exist during a replace.
     pub surge: u32,
+    /// Which of the hosts that may be worked on goes first.
+    pub order: Order,
     /// How many hosts of a group have the release before the next wave begins, ascending; the last wave is the rest.
     pub waves: Vec<Share>,
     /// How long the hosts of a wave must serve before the next one begins.
@@ -367,6 +369,16 @@ pub struct Roll {
     pub progress_deadline: Duration,
     /// What happens when a host fails.
     pub on_failure: OnFailure,
+}
+
+/// Which of the hosts that may be worked on goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// The lowest number.
+    Number,
+    /// All hosts of one availability zone before those of the next, so that one zone is whole at any time.
+    Zone,
 }
 
 /// A number of hosts, or a part of a group.

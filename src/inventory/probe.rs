@@ -111,6 +111,7 @@ mod tests {
             started: None,
             image: None,
             launched: None,
+            zone: None,
             private_address: None,
         };
         let looks = (0..1000).map(|_| probe.look(&host, None, Duration::from_secs(1)));

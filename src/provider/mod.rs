@@ -48,6 +48,9 @@ pub struct Host {
     /// The release that it was launched with (`HostRecord::release`), whatever it was rolled to since; absent when
     /// the provider does not know.
     pub launched: Option<String>,
+    /// The availability zone that it stands in; absent when the provider has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
 }
 
 /// Whether a machine runs, in the provider's eyes.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::model::{self, HttpHealth, Share};
+use crate::config::model::{self, HttpHealth, Order, Share};
 use crate::inventory::Observed;
 use crate::release::HostRecord;
 use crate::rollout::scale::host_names;
@@ -17,6 +17,8 @@ use waves::Waves;
 pub struct Policy {
     /// How many hosts of a group may be out at once.
     pub max_unavailable: Share,
+    /// Which of the hosts that may be worked on goes first.
+    pub order: Order,
     /// How many hosts of a group have the release before the next wave begins; the last wave is the rest.
     pub waves: Vec<Share>,
     /// How many hosts of a group may be left behind because they cannot be worked on.
@@ -28,6 +30,7 @@ impl Policy {
     pub fn of(roll: &model::Roll) -> Self {
         Self {
             max_unavailable: roll.max_unavailable,
+            order: roll.order,
             waves: roll.waves.clone(),
             max_skipped: roll.max_skipped,
         }
@@ -160,7 +163,13 @@ struct Stand<'o> {
     given_up: BTreeMap<String, String>,
 }
 
-fn stand<'o>(group: &str, wanted: &Wanted, hosts: &'o [Observed], memory: &Memory) -> Stand<'o> {
+fn stand<'o>(
+    group: &str,
+    wanted: &Wanted,
+    policy: &Policy,
+    hosts: &'o [Observed],
+    memory: &Memory,
+) -> Stand<'o> {
     let mut stand = Stand {
         converted: 0,
         serving: Vec::new(),
@@ -170,7 +179,11 @@ fn stand<'o>(group: &str, wanted: &Wanted, hosts: &'o [Observed], memory: &Memor
         given_up: BTreeMap::new(),
     };
     let mut existing = BTreeSet::new();
-    for observed in hosts.iter().filter(|observed| observed.host.group == group) {
+    let mut members: Vec<&Observed> = hosts.iter().filter(|observed| observed.host.group == group).collect();
+    if policy.order == Order::Zone {
+        members.sort_by(|one, other| one.host.zone.cmp(&other.host.zone));
+    }
+    for observed in members {
         let name = observed.host.name.as_str();
         existing.insert(name);
         let standing = standing(wanted, observed);
@@ -201,7 +214,7 @@ fn plan_group(
     hosts: &[Observed],
     memory: &Memory,
 ) -> Decision {
-    let stand = stand(group, wanted, hosts, memory);
+    let stand = stand(group, wanted, policy, hosts, memory);
     let at_once = policy.max_unavailable.of(wanted.count) as usize;
     let may_skip = policy.max_skipped.of(wanted.count) as usize;
     if !stand.out.is_empty() || !stand.serving.is_empty() {
@@ -245,7 +258,7 @@ pub fn may_give_up(
     let Some((group, wanted)) = group.and_then(|group| Some((group, wanted.get(group)?))) else {
         return false;
     };
-    let stand = stand(group, wanted, hosts, memory);
+    let stand = stand(group, wanted, policy, hosts, memory);
     let mut behind = behind(stand.lost, stand.given_up);
     behind.insert(host.to_owned(), String::new());
     behind.len() <= policy.max_skipped.of(wanted.count) as usize

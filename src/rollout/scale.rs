@@ -109,6 +109,7 @@ mod tests {
             started: None,
             image: None,
             launched: None,
+            zone: None,
         }
     }
 

@@ -104,6 +104,7 @@ impl World {
                 started: Some(0),
                 image: None,
                 launched: None,
+                zone: None,
             },
             record: former.clone(),
             drained: false,

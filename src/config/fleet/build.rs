@@ -2,7 +2,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::decode::{Complaint, Cx, Int, OneOf, Text};
-use super::super::model::{Config, Local, OnFailure, Os, ProviderKind, Roll, Share, Ssh, State, Strategy};
+use super::super::model::{
+    Config, Local, OnFailure, Order, Os, ProviderKind, Roll, Share, Ssh, State, Strategy,
+};
 use super::super::value::{Span, duration};
 use super::raw::{RawFleet, RawOs, RawRoll};
 use super::{allow, aws, groups, health, hooks, role, secrets, services, window};
@@ -61,6 +63,7 @@ fn roll(raw: &RawRoll, cx: &mut Cx<'_>) -> Roll {
         strategy: raw.strategy.map_or(Strategy::Auto, |OneOf(strategy)| strategy),
         max_unavailable: raw.max_unavailable.map_or(Share::Hosts(1), |hosts| hosts.0),
         surge: raw.surge.map_or(1, Int::get),
+        order: raw.order.map_or(Order::Number, |OneOf(order)| order),
         waves: raw.waves.iter().flatten().map(|hosts| hosts.0).collect(),
         soak: span(raw.soak, 0),
         max_skipped: raw.max_skipped.map_or(Share::Hosts(0), |hosts| hosts.0),

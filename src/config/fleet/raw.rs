@@ -1,5 +1,5 @@
 use super::super::decode::{Int, Named, OneOf, Text, object};
-use super::super::model::{OnFailure, ProviderKind, Strategy};
+use super::super::model::{OnFailure, Order, ProviderKind, Strategy};
 use super::super::service::Services;
 use super::super::value::{Hosts, PublicKey, Span};
 use super::allow::RawAllowed;
@@ -127,6 +127,9 @@ object! {
         /// How many hosts above `count` may exist during a replace.
         #[schemars(extend("default" = 1))]
         surge: Count,
+        /// Which of the hosts that may be worked on goes first: the lowest number, or zone by zone.
+        #[schemars(extend("default" = "number"))]
+        order: OneOf<Order>,
         /// How many hosts of a group have the release before the next wave begins, ascending, such as `[1, 5%, 25%]`.
         waves: Vec<Hosts>,
         /// How long the hosts of a wave must serve before the next one begins.

@@ -3,7 +3,7 @@
 use crate::yaml::Node;
 
 use super::super::decode::{Choice, Complaint, Cx, Decode, schema};
-use super::super::model::{OnFailure, ProviderKind, Strategy};
+use super::super::model::{OnFailure, Order, ProviderKind, Strategy};
 use super::super::value::name;
 
 impl Choice for ProviderKind {
@@ -17,6 +17,10 @@ impl Choice for Strategy {
 
 impl Choice for OnFailure {
     const WORDS: &'static [(&'static str, Self)] = &[("rollback", Self::Rollback), ("pause", Self::Pause)];
+}
+
+impl Choice for Order {
+    const WORDS: &'static [(&'static str, Self)] = &[("number", Self::Number), ("zone", Self::Zone)];
 }
 
 /// A release channel of Flatcar.

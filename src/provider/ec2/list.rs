@@ -113,6 +113,7 @@ fn read(instance: &Described, fleet: &str) -> Option<Instance> {
         started: launched.filter(|_| power == Power::Running),
         image: instance.image_id().map(str::to_owned),
         launched: tags.get(tags::RELEASE).map(|release| (*release).to_owned()),
+        zone: instance.placement().and_then(|placement| placement.availability_zone()).map(str::to_owned),
     };
     let reason = instance.state_reason().and_then(|reason| reason.message()).map(str::to_owned);
     let subnet = instance.subnet_id().unwrap_or_default().to_owned();

@@ -59,6 +59,7 @@ fn host(number: u8) -> Host {
         started: Some(0),
         image: None,
         launched: None,
+        zone: None,
     }
 }
 

@@ -29,6 +29,7 @@ fn host() -> Host {
         started: None,
         image: None,
         launched: None,
+        zone: None,
     }
 }
 

@@ -52,6 +52,7 @@ fn read(container: &ContainerInspectResponse, names: &Names) -> Option<Host> {
         started: state.started_at.as_deref().and_then(seconds).filter(|_| running),
         image: None,
         launched: labels.get(RELEASE).filter(|release| !release.is_empty()).cloned(),
+        zone: None,
     })
 }
 

@@ -86,6 +86,7 @@ fn observed(number: usize, service: Service) -> Observed {
         started: Some(0),
         image: None,
         launched: None,
+        zone: None,
     };
     let up = service != Service::NotUp;
     Observed {

@@ -24,6 +24,7 @@ fn host(number: usize) -> Host {
         started: Some(0),
         image: None,
         launched: None,
+        zone: None,
     }
 }
 
@@ -71,11 +72,23 @@ fn observed(number: usize, state: State) -> Observed {
 }
 
 fn serially(max_unavailable: u32) -> Policy {
-    Policy { max_unavailable: Share::Hosts(max_unavailable), waves: Vec::new(), max_skipped: Share::Hosts(0) }
+    Policy {
+        max_unavailable: Share::Hosts(max_unavailable),
+        order: Order::Number,
+        waves: Vec::new(),
+        max_skipped: Share::Hosts(0),
+    }
 }
 
 fn decide(states: &[State], max_unavailable: u32) -> Decision {
     decide_by(states, &serially(max_unavailable), &Memory::default())
+}
+
+fn wanted(count: u32) -> BTreeMap<String, Wanted> {
+    BTreeMap::from([(
+        "web".to_owned(),
+        Wanted { record: record("new"), fleet: "t".into(), count, http: None, balanced: true, image: None },
+    )])
 }
 
 fn decide_by(states: &[State], policy: &Policy, memory: &Memory) -> Decision {
@@ -83,11 +96,7 @@ fn decide_by(states: &[State], policy: &Policy, memory: &Memory) -> Decision {
     let there = states.iter().enumerate().filter(|(n, s)| **s != State::Lost || n % 2 == 0);
     let hosts: Vec<Observed> = there.map(|(n, s)| observed(n, *s)).collect();
     let count = u32::try_from(states.len()).unwrap();
-    let wanted = BTreeMap::from([(
-        "web".to_owned(),
-        Wanted { record: record("new"), fleet: "t".into(), count, http: None, balanced: true, image: None },
-    )]);
-    plan(&wanted, policy, &hosts, memory)
+    plan(&wanted(count), policy, &hosts, memory)
 }
 
 fn convert(numbers: impl IntoIterator<Item = usize>) -> Decision {
@@ -155,6 +164,20 @@ fn as_many_at_once_as_may_be_out() {
 }
 
 #[test]
+fn zone_by_zone() {
+    let mut hosts: Vec<Observed> = (0..4).map(|number| observed(number, State::Old)).collect();
+    for (host, zone) in hosts.iter_mut().zip(["b", "a", "b", "a"]) {
+        host.host.zone = Some(zone.into());
+    }
+    let decide = |order, hosts: &[Observed]| {
+        let policy = Policy { order, ..serially(3) };
+        plan(&wanted(4), &policy, hosts, &Memory::default())
+    };
+    assert_eq!(decide(Order::Number, &hosts), convert([0, 1, 2]));
+    assert_eq!(decide(Order::Zone, &hosts), convert([1, 3, 0]));
+}
+
+#[test]
 fn a_wave_ends_and_is_watched_before_the_next() {
     use State::{Crashed, New, Old};
     let policy = Policy { waves: vec![Share::Hosts(1), Share::Percent(50)], ..serially(8) };
@@ -200,7 +223,7 @@ fn what_cannot_be_worked_on_is_owed_within_the_budget() {
 fn any_policy() -> impl Strategy<Value = Policy> {
     let share = || prop_oneof![(1u32..4).prop_map(Share::Hosts), (1u32..=100).prop_map(Share::Percent)];
     (share(), prop::collection::vec(share(), 0..3), 0u32..3).prop_map(|(max_unavailable, waves, skip)| {
-        Policy { max_unavailable, waves, max_skipped: Share::Hosts(skip) }
+        Policy { max_unavailable, order: Order::Number, waves, max_skipped: Share::Hosts(skip) }
     })
 }
 

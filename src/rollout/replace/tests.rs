@@ -59,6 +59,7 @@ fn observed(made: &Made) -> Observed {
             started: Some(0),
             image: Some(made.ami.into()),
             launched: Some(record.release),
+            zone: None,
         },
         report: if made.state == State::Silent { Err("no route".into()) } else { Ok(report) },
         member: (made.state == State::Serves).then_some(Member {

@@ -172,6 +172,7 @@ mod tests {
             started: None,
             image: None,
             launched: None,
+            zone: None,
         }
     }
 
