@@ -14,6 +14,8 @@ pub const UNEXPECTED: u8 = 1;
 pub const NOTHING_CHANGED: u8 = 10;
 /// The exit code when another run holds the lease.
 pub const LEASE_HELD: u8 = 13;
+/// The exit code of a roll that waits for a person.
+pub const PAUSED: u8 = 14;
 /// The exit code of a precondition that does not hold, or a wrong configuration.
 pub const PRECONDITION: u8 = 15;
 /// The exit code of an interrupted run that can be resumed.
@@ -67,6 +69,7 @@ impl Error {
             Error::Assemble(_) => PRECONDITION,
             Error::Roll(error) => match error {
                 RollError::Lease(LeaseError::Held { .. }) => LEASE_HELD,
+                RollError::Paused(_) => PAUSED,
                 // A state folder that cannot be used.
                 RollError::Store(StoreError::Io(_)) | RollError::Lease(LeaseError::Io(_)) => PRECONDITION,
                 RollError::Store(StoreError::Precondition { .. })

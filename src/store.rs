@@ -19,6 +19,8 @@ pub mod history;
 pub mod journal;
 pub mod lease;
 pub mod nonce;
+pub mod open_roll;
+pub mod pause;
 mod refusal;
 
 /// Why state could not be read or written.

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 fn roll() -> Account {
     let release = || "0123456789abcdef".to_owned();
     let images = vec![format!("registry.example.com/a/rather/long/name@sha256:{}", "a".repeat(64))];
-    let mut entries = vec![Entry::RollBegan { release: release(), images }];
+    let mut entries = vec![Entry::RollBegan { release: release(), images, strategy: None, os_image: None }];
     for number in 1..=12 {
         let last = if number == 12 {
             [Phase::Restore, Phase::ProbeRestored, Phase::UndrainRestored, Phase::Restored].as_slice()

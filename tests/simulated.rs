@@ -3,6 +3,8 @@
 
 #[path = "simulated/edges.rs"]
 mod edges;
+#[path = "simulated/pauses.rs"]
+mod pauses;
 #[path = "simulated/schedules.rs"]
 mod schedules;
 #[path = "simulated/trial.rs"]

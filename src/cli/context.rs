@@ -106,7 +106,7 @@ pub(super) struct Context {
     /// Turns true when the run is to stop at a safe point.
     stop: watch::Sender<bool>,
     /// How long to wait for another run that has the lease.
-    lock_wait: Duration,
+    pub(super) lock_wait: Duration,
     /// Shared with other machines where the state is in a bucket.
     known_hosts: Option<KnownHosts>,
     /// What `fleet.yaml` says of `health.http`, whatever is in force.
@@ -193,7 +193,7 @@ impl Context {
             secrets,
             events,
             stop: interrupt::watched(),
-            lock_wait: global.lock_wait,
+            lock_wait: global.lock_wait.unwrap_or_default(),
             known_hosts,
             configured_health,
         })

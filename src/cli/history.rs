@@ -5,11 +5,13 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::json;
 
 use super::context::Project;
+use super::status::paused;
 use super::{Global, OutputForm, print, state};
 use crate::error::Error;
 use crate::release::{ImageChoice, short};
 use crate::report::clean::clean;
 use crate::store::history::{self, Recorded};
+use crate::store::pause::{self, Pause};
 
 const HEADER: [&str; 4] = ["RELEASE", "RECORDED", "IN FORCE", "IMAGES"];
 
@@ -20,17 +22,21 @@ pub(super) struct History {}
 impl History {
     pub(super) async fn run(self, global: &Global) -> Result<u8, Error> {
         let project = Project::load(global)?;
-        let (releases, current) = match state::open_existing(&project).await? {
-            Some(store) => (history::all(&store).await?, history::current(&store).await?.release),
-            None => (Vec::new(), 0),
+        let (releases, current, pause) = match state::open_existing(&project).await? {
+            Some(store) => {
+                let current = history::current(&store).await?.release;
+                (history::all(&store).await?, current, pause::read(&store).await?)
+            }
+            None => (Vec::new(), 0, None),
         };
         let name = &project.config().name;
         match global.output {
-            OutputForm::Json => print(&document(name, &releases, current))?,
+            OutputForm::Json => print(&document(name, &releases, current, pause.as_ref()))?,
             OutputForm::Text if releases.is_empty() => {
-                print(&format!("fleet {name} has no releases; `fleet up` makes the first\n"))?;
+                let none = format!("fleet {name} has no releases; `fleet up` makes the first\n");
+                print(&(none + &paused(pause.as_ref())))?;
             }
-            OutputForm::Text => print(&table(&releases, current))?,
+            OutputForm::Text => print(&(table(&releases, current) + &paused(pause.as_ref())))?,
         }
         Ok(0)
     }
@@ -57,7 +63,7 @@ fn table(releases: &[Recorded], current: u64) -> String {
 }
 
 /// The same for machines (`docs/status.md`).
-fn document(fleet: &str, releases: &[Recorded], current: u64) -> String {
+fn document(fleet: &str, releases: &[Recorded], current: u64, pause: Option<&Pause>) -> String {
     let release = |recorded: &Recorded| {
         let images = recorded.release.images.iter();
         let images: serde_json::Map<_, _> = images
@@ -74,7 +80,7 @@ fn document(fleet: &str, releases: &[Recorded], current: u64) -> String {
         })
     };
     let releases: Vec<_> = releases.iter().map(release).collect();
-    json!({"v": 1, "fleet": fleet, "releases": releases}).to_string() + "\n"
+    json!({"v": 1, "fleet": fleet, "pause": pause, "releases": releases}).to_string() + "\n"
 }
 
 #[cfg(test)]
@@ -109,7 +115,8 @@ mod tests {
 
     #[test]
     fn one_document_for_machines() {
-        let document: serde_json::Value = serde_json::from_str(&document("tasks", &releases(), 2)).unwrap();
+        let document: serde_json::Value =
+            serde_json::from_str(&document("tasks", &releases(), 2, None)).unwrap();
         assert_eq!((&document["v"], &document["fleet"]), (&json!(1), &json!("tasks")));
         assert_eq!(document["releases"][0]["recorded"], json!(null));
         assert_eq!(document["releases"][1]["recorded"], json!("2026-01-02T03:04:05Z"));

@@ -18,6 +18,7 @@ use crate::error::{Error, INTERRUPTED, UNEXPECTED};
 use crate::report::clean::clean_lines;
 use crate::report::mode;
 
+mod abort;
 mod butane;
 mod context;
 mod down;
@@ -30,11 +31,13 @@ mod logs;
 mod os;
 mod output;
 mod pages;
+mod pause;
 mod plan;
 mod preflight;
 mod providers;
 mod render;
 mod report;
+mod resume;
 mod roll;
 mod roll_os;
 mod rollback;
@@ -76,8 +79,8 @@ struct Global {
     #[arg(short, long, global = true)]
     yes: bool,
     /// How long to wait for another run that is changing the fleet, such as 10m; without it, not at all
-    #[arg(long, global = true, value_name = "TIME", value_parser = lock_wait_of, default_value = "0s", hide_default_value = true)]
-    lock_wait: Duration,
+    #[arg(long, global = true, value_name = "TIME", value_parser = lock_wait_of)]
+    lock_wait: Option<Duration>,
     /// More of what happens inside, on standard error (twice: all of it)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
@@ -121,6 +124,12 @@ enum Command {
     Roll(roll::Roll),
     /// Bring an earlier release back to every host, one at a time
     Rollback(rollback::Rollback),
+    /// Stop the roll that runs before its next host, or the next one before it begins
+    Pause(pause::Pause),
+    /// Lift a pause, and go on with the roll that is not done
+    Resume(resume::Resume),
+    /// Stop the roll that is not done, and bring the release before it back to every host
+    Abort(abort::Abort),
     /// Remove every host of this fleet, and only those
     Down(down::Down),
     /// Show the journal of a service
@@ -148,7 +157,15 @@ enum Command {
 impl Command {
     /// Whether the first signal only asks it to stop at a safe point. All others end at once: they change nothing.
     fn has_safe_points(&self) -> bool {
-        matches!(self, Command::Up(_) | Command::Roll(_) | Command::Rollback(_) | Command::Down(_))
+        matches!(
+            self,
+            Command::Up(_)
+                | Command::Roll(_)
+                | Command::Rollback(_)
+                | Command::Resume(_)
+                | Command::Abort(_)
+                | Command::Down(_)
+        )
     }
 }
 
@@ -251,6 +268,9 @@ fn run(Cli { global, command }: Cli) -> Run {
         Command::Os(command) => waits(async move { command.run(&global).await }),
         Command::Roll(command) => waits(async move { command.run(&global).await }),
         Command::Rollback(command) => waits(async move { command.run(&global).await }),
+        Command::Pause(command) => waits(async move { command.run(&global).await }),
+        Command::Resume(command) => waits(async move { command.run(&global).await }),
+        Command::Abort(command) => waits(async move { command.run(&global).await }),
         Command::Down(command) => waits(async move { command.run(&global).await }),
         Command::Logs(command) => waits(async move { command.run(&global).await }),
         Command::Ssh(command) => waits(async move { command.run(&global).await }),
@@ -343,11 +363,14 @@ mod tests {
 
     #[test]
     fn only_what_changes_hosts_outlives_a_signal() {
-        for line in ["fleet up", "fleet roll", "fleet roll --os --check", "fleet down"] {
+        for line in
+            ["fleet up", "fleet roll", "fleet roll --os --check", "fleet resume", "fleet abort", "fleet down"]
+        {
             assert!(parse(line).command.has_safe_points(), "{line}");
         }
         for line in [
             "fleet status",
+            "fleet pause",
             "fleet os status",
             "fleet logs web",
             "fleet render",

@@ -9,6 +9,7 @@ use super::{Global, roll_os};
 use crate::config::model::{ProviderKind, Strategy};
 use crate::error::Error;
 use crate::event::Event;
+use crate::release::Release;
 use crate::rollout::assemble::{Refresh, assemble, given_images};
 use crate::rollout::engine::InForce;
 use crate::store::history;
@@ -60,6 +61,7 @@ impl Roll {
     }
 
     async fn work(&self, context: &Context, began: Instant) -> Result<u8, Error> {
+        context.engine().refuse_paused().await?;
         let configured = context.config().roll.strategy;
         let strategy = self.strategy.map_or(configured, StrategyArgument::strategy);
         warn_without_balancer(context);
@@ -81,19 +83,24 @@ impl Roll {
             }
         }
         context.read_secrets().await?;
-        let running: Vec<_> =
-            context.provider.list().await?.into_iter().filter(|h| h.ssh.is_some()).collect();
-        for choice in release.images.values() {
-            // One that is just going cannot be told, and need not; one that stays says at its pull what it lacks.
-            if let Err(error) = context.provider.reach_registry(&running, &choice.pinned).await {
-                context.events.emit(Event::Warning { message: error.to_string() });
-            }
-        }
+        reach_registries(context, &release).await?;
         let number = history::record(&context.store, &release).await?;
         let in_force = InForce { current, release: known };
         let end = context.engine().bring(&in_force, &release, number, strategy).await?;
         Ok(context.finish("roll", end, began))
     }
+}
+
+/// Has every host that runs reach the registries of a release, before one of them pulls.
+pub(super) async fn reach_registries(context: &Context, release: &Release) -> Result<(), Error> {
+    let running: Vec<_> = context.provider.list().await?.into_iter().filter(|h| h.ssh.is_some()).collect();
+    for choice in release.images.values() {
+        // One that is just going cannot be told, and need not; one that stays says at its pull what it lacks.
+        if let Err(error) = context.provider.reach_registry(&running, &choice.pinned).await {
+            context.events.emit(Event::Warning { message: error.to_string() });
+        }
+    }
+    Ok(())
 }
 
 /// Without `aws.target_groups`, `aws.haproxy` and `hooks`, nobody takes a host on EC2 out of a load balancer.

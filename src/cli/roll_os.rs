@@ -27,18 +27,31 @@ pub(super) async fn run(global: &Global, check: bool, replaces: bool) -> Result<
 }
 
 async fn work(context: &Context, check: bool, replaces: bool, began: Instant) -> Result<u8, Error> {
+    context.engine().refuse_paused().await?;
     warn_without_balancer(context);
+    if !replaces {
+        return reboots(context, check, began).await;
+    }
+    let (current, release) = in_force(context).await?;
+    let mut journal = Journal::open(&context.store).await?.0;
+    replace(context, &release, &current, &mut journal, began).await
+}
+
+async fn in_force(context: &Context) -> Result<(Current, Release), Error> {
     let current = history::current(&context.store).await?;
-    let Some(release) = history::release(&context.store, current.release).await? else {
-        return Err(Error::precondition(
+    let release = history::release(&context.store, current.release).await?.ok_or_else(|| {
+        Error::precondition(
             "no release is in force, so nobody knows what these hosts should run",
             "create the fleet with fleet up; if the state was lost, fleet roll puts a release in force again",
-        ));
-    };
+        )
+    })?;
+    Ok((current, release))
+}
+
+/// Reboots hosts into the version that is staged on them.
+pub(super) async fn reboots(context: &Context, check: bool, began: Instant) -> Result<u8, Error> {
+    let (current, release) = in_force(context).await?;
     let (mut journal, unfinished) = Journal::open(&context.store).await?;
-    if replaces {
-        return replace(context, &release, &current, &mut journal, began).await;
-    }
     if unfinished.is_some() {
         return Err(Error::precondition(
             "a roll to a release was not finished, and a reboot may find a host between two releases",
@@ -72,9 +85,21 @@ async fn replace(
             "leave --strategy out: hosts reboot into the version that is staged on them",
         ));
     };
+    onto(context, release, current, &image, journal, began).await
+}
+
+/// Makes hosts anew from this image.
+pub(super) async fn onto(
+    context: &Context,
+    release: &Release,
+    current: &Current,
+    image: &str,
+    journal: &mut Journal,
+    began: Instant,
+) -> Result<u8, Error> {
     let engine = context.engine();
     let mut wanted = engine.wanted(release, &context.counts(current));
-    wanted.values_mut().for_each(|wanted| wanted.image = Some(image.clone()));
+    wanted.values_mut().for_each(|wanted| wanted.image = Some(image.to_owned()));
     let roll = Roll {
         release,
         wanted: &wanted,

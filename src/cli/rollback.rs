@@ -31,6 +31,7 @@ impl Rollback {
     }
 
     async fn work(&self, context: &Context, began: Instant) -> Result<u8, Error> {
+        context.engine().refuse_paused().await?;
         warn_without_balancer(context);
         let current = history::current(&context.store).await?;
         let number = self.to.map_or_else(|| before(&current), Ok)?;
@@ -64,7 +65,8 @@ fn before(current: &Current) -> Result<u64, Error> {
     }
 }
 
-async fn recorded(context: &Context, number: u64) -> Result<Release, Error> {
+/// A release on record that fits the groups of `fleet.yaml`.
+pub(super) async fn recorded(context: &Context, number: u64) -> Result<Release, Error> {
     let Some(release) = history::release(&context.store, number).await? else {
         return Err(Error::precondition(
             format!("there is no release r{number} on record"),

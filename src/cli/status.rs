@@ -9,9 +9,11 @@ use super::context::Context;
 use super::output::{print, reader_gone};
 use super::{Global, OutputForm, warn};
 use crate::error::Error;
+use crate::report::clean::clean;
 use crate::report::{mode, table};
 use crate::rollout::rows::rows;
 use crate::store::history;
+use crate::store::pause::{self, Pause};
 
 /// Between two looks of `--watch`.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
@@ -60,9 +62,11 @@ async fn show(context: &Context, global: &Global, quick: bool) -> Result<String,
     let numbers = history::numbers_by_host_release(&context.store).await?;
     let http = context.config().health.http.as_ref();
     let rows = rows(context.config(), &context.counts(&current), &numbers, http, &observed);
+    let pause = pause::read(&context.store).await?;
     if global.output == OutputForm::Json {
         let url = context.balancer.url();
-        return table::render_json(&context.config().name, url.as_deref(), &rows)
+        let pause = pause.map(serde_json::to_value).transpose().map_err(std::io::Error::other)?;
+        return table::render_json(&context.config().name, url.as_deref(), pause.as_ref(), &rows)
             .map_err(|e| std::io::Error::other(e).into());
     }
     let color = mode::colored(std::io::stdout().is_terminal(), mode::environment);
@@ -70,5 +74,12 @@ async fn show(context: &Context, global: &Global, quick: bool) -> Result<String,
     if rows.is_empty() {
         text = format!("fleet {} has no hosts; `fleet up` creates them\n", context.config().name);
     }
+    text += &paused(pause.as_ref());
     Ok(text)
+}
+
+/// The line below a table that says that the fleet is paused; nothing where it is not.
+pub(super) fn paused(pause: Option<&Pause>) -> String {
+    let line = |pause: &Pause| format!("{}; fleet resume lifts it\n", clean(&pause.to_string()));
+    pause.map(line).unwrap_or_default()
 }

@@ -428,7 +428,7 @@ impl Serialize for Share {
 }
 
 /// Change hosts in place or replace them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
     /// In place where the change allows it, else replace.

@@ -199,7 +199,15 @@ mod tests {
             taken_back: None,
         };
         let entries = [
-            (0, Entry::RollBegan { release: release.clone(), images: vec!["app:<v2>&".into()] }),
+            (
+                0,
+                Entry::RollBegan {
+                    release: release.clone(),
+                    images: vec!["app:<v2>&".into()],
+                    strategy: None,
+                    os_image: None,
+                },
+            ),
             (1, enters("t-1", Phase::Pull)),
             (3, enters("t-1", Phase::Drain)),
             (4, enters("t-1", Phase::Switch)),

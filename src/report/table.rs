@@ -44,6 +44,7 @@ struct Document<'a> {
     v: u32,
     fleet: &'a str,
     url: Option<&'a str>,
+    pause: Option<&'a serde_json::Value>,
     hosts: &'a [StatusRow],
 }
 
@@ -75,8 +76,13 @@ pub(super) fn aligned(header: &[&str], rows: impl Iterator<Item = Vec<Cell>>, co
 ///
 /// # Errors
 /// Never for these types; the signature is that of the serialiser.
-pub fn render_json(fleet: &str, url: Option<&str>, rows: &[StatusRow]) -> serde_json::Result<String> {
-    let document = Document { v: STATUS_SCHEMA_VERSION, fleet, url, hosts: rows };
+pub fn render_json(
+    fleet: &str,
+    url: Option<&str>,
+    pause: Option<&serde_json::Value>,
+    rows: &[StatusRow],
+) -> serde_json::Result<String> {
+    let document = Document { v: STATUS_SCHEMA_VERSION, fleet, url, pause, hosts: rows };
     Ok(escape(&serde_json::to_string(&document)?) + "\n")
 }
 
@@ -183,7 +189,7 @@ mod tests {
     #[test]
     fn the_document_is_documented() {
         let page = include_str!("../../docs/status.md");
-        let json = render_json("tasks", Some("http://127.0.0.1:8080"), &rows()[..1]).expect("JSON");
+        let json = render_json("tasks", Some("http://127.0.0.1:8080"), None, &rows()[..1]).expect("JSON");
         assert!(page.contains(&json), "docs/status.md lacks the example\n{json}");
         let document: serde_json::Value = serde_json::from_str(&json).expect("JSON");
         let fields = document.as_object().into_iter().chain(document["hosts"][0].as_object());

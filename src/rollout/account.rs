@@ -62,7 +62,7 @@ impl Account {
                 roll.close(at, host);
             }
             let (release, images) = match &record.entry {
-                Entry::RollBegan { release, images } => (Some(release.clone()), images.clone()),
+                Entry::RollBegan { release, images, .. } => (Some(release.clone()), images.clone()),
                 Entry::OsRollBegan { .. } => (None, Vec::new()),
                 entry => {
                     if let Some(roll) = rolls.last_mut().filter(|_| open) {
@@ -181,7 +181,12 @@ mod tests {
     }
 
     fn began(release: &str) -> Entry {
-        Entry::RollBegan { release: release.into(), images: vec!["app:v2".into()] }
+        Entry::RollBegan {
+            release: release.into(),
+            images: vec!["app:v2".into()],
+            strategy: None,
+            os_image: None,
+        }
     }
 
     fn enters(host: &str, phase: Phase) -> Entry {

@@ -26,6 +26,7 @@ mod os_check;
 mod os_ends;
 mod os_look;
 mod os_roll;
+mod pause;
 mod reboot;
 mod replace;
 mod roll;

@@ -3,6 +3,7 @@
 use crate::provider::ProviderError;
 use crate::store::StoreError;
 use crate::store::lease::LeaseError;
+use crate::store::pause::Pause;
 
 /// Why a run could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,11 @@ pub enum RollError {
     /// The lease is taken.
     #[error(transparent)]
     Lease(#[from] LeaseError),
+    /// A person paused the fleet, and nothing was begun.
+    #[error(
+        "this fleet is {0}\n  fleet resume lifts that and goes on with what is not done; fleet abort takes it back"
+    )]
+    Paused(Pause),
     /// Something that must hold before anything is changed does not.
     #[error("{what}\n  {fix}")]
     Precondition {
@@ -50,6 +56,8 @@ pub enum Verdict {
     Mixed,
     /// It stopped as the policy says, for a person to look.
     Paused,
+    /// It stopped at a safe point because a person paused the fleet.
+    Held,
     /// It was interrupted at a safe point.
     Interrupted,
 }
@@ -62,7 +70,7 @@ impl Verdict {
             Verdict::Unchanged => 10,
             Verdict::RolledBack => 11,
             Verdict::Mixed => 12,
-            Verdict::Paused => 14,
+            Verdict::Paused | Verdict::Held => 14,
             Verdict::Interrupted => 130,
         }
     }

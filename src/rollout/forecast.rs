@@ -88,7 +88,10 @@ mod tests {
             at(50, ended()),
             // A run that was killed: the next one is days later.
             at(60, enters("c", Phase::Pull)),
-            at(9000, Entry::RollBegan { release: "r".into(), images: Vec::new() }),
+            at(
+                9000,
+                Entry::RollBegan { release: "r".into(), images: Vec::new(), strategy: None, os_image: None },
+            ),
         ];
         assert_eq!(Pace::of(&records), Some(Pace { hosts: 2, median_seconds: 10.0, p95_seconds: 10.0 }));
         assert_eq!(Pace::of(&records[3..7]), Some(Pace { hosts: 1, median_seconds: 4.0, p95_seconds: 4.0 }));

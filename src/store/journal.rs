@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError, write};
+use crate::config::model::Strategy;
 use crate::rollout::os::Reboot;
 use crate::rollout::os::phase::OsPhase;
 use crate::rollout::phase::Phase;
@@ -39,6 +40,12 @@ pub enum Entry {
         release: String,
         /// The image of each service.
         images: Vec<String>,
+        /// How hosts change.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        strategy: Option<Strategy>,
+        /// The OS image that hosts are made anew from, where the roll is about that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        os_image: Option<String>,
     },
     /// A host enters a phase; written before the phase acts. Its last record names the phase that it ended in.
     HostEntered {

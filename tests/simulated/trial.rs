@@ -25,8 +25,8 @@ const DEADLINE: Duration = Duration::from_secs(3 * 3600);
 /// A command that is killed is run again this often at most.
 const RUNS: usize = 8;
 
-static CONFIG: LazyLock<Config> = LazyLock::new(load);
-static RELEASES: LazyLock<[Release; 2]> = LazyLock::new(|| [release("1"), release("2")]);
+pub(crate) static CONFIG: LazyLock<Config> = LazyLock::new(load);
+pub(crate) static RELEASES: LazyLock<[Release; 2]> = LazyLock::new(|| [release("1"), release("2")]);
 
 fn load() -> Config {
     let text = format!(
@@ -185,7 +185,7 @@ impl Trial {
     }
 }
 
-fn store(world: &Arc<World>, objects: &Arc<InMemory>) -> Store {
+pub(crate) fn store(world: &Arc<World>, objects: &Arc<InMemory>) -> Store {
     let bucket = Bucket { world: Arc::clone(world), objects: Arc::clone(objects) };
     Store::bucket(bucket, "memory://state", "t")
 }

@@ -18,6 +18,20 @@ pub struct InForce {
 }
 
 impl Engine<'_> {
+    /// Where hosts go back to from a release: to the one that was in force before it. `then` is what is in force once
+    /// a host has taken it.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn back_from(&self, then: &Current) -> Result<Option<Back>, RollError> {
+        let before = history::release(self.store, then.before).await?;
+        Ok(before.map(|before| Back {
+            wanted: self.wanted(&before, &then.counts_of(self.config)),
+            then: Current { release: then.before, before: 0, ..then.clone() },
+            release: before,
+        }))
+    }
+
     /// Brings a release that is on record to every host, and takes it back where it does not prove itself. The same
     /// call goes on with what an earlier one left unfinished.
     ///
@@ -33,19 +47,14 @@ impl Engine<'_> {
         let step =
             |message: &str| self.events.emit(Event::Step { step: "resolve", message: message.to_owned() });
         let then = in_force.current.followed_by(number);
-        let counts = then.counts_of(self.config);
-        let wanted = self.wanted(release, &counts);
-        let before = history::release(self.store, then.before).await?;
-        let back = before.map(|before| Back {
-            wanted: self.wanted(&before, &counts),
-            then: Current { release: then.before, before: 0, ..then.clone() },
-            release: before,
-        });
+        let wanted = self.wanted(release, &then.counts_of(self.config));
+        let back = self.back_from(&then).await?;
         let (mut journal, unfinished) = Journal::open(self.store).await?;
         let taken_back = journal.taken_back().map(str::to_owned);
         if let (Some(back), true) = (&back, taken_back.as_deref() == Some(&*release.id())) {
             step("this release did not prove itself, and its rollback was not finished; going on with that");
-            return self.go_on_back(back, &release.id(), strategy, &mut journal).await;
+            let why = "this release did not serve, and its rollback was cut short";
+            return self.go_on_back(back, &release.id(), strategy, why, &mut journal).await;
         }
         if let Some(unfinished) = unfinished {
             step(match unfinished == release.id() {

@@ -223,6 +223,10 @@ pub(super) fn rolled_back(failure: &End, way_back: &End, hosts: &[String]) -> En
             let summary = format!("{}; the way back {}", failure.summary, way_back.summary);
             end(Verdict::Interrupted, summary, Some("the same command again goes on with the way back"))
         }
+        Verdict::Held => {
+            let summary = format!("{}; the way back {}", failure.summary, way_back.summary);
+            end(Verdict::Held, summary, Some("fleet resume goes on with the way back"))
+        }
         _ => {
             let summary = format!("{}; the way back stopped: {}", failure.summary, way_back.summary);
             end(
@@ -324,6 +328,7 @@ mod tests {
             "t-2 failed and serves its previous release again; t-1 went back: all hosts run the previous release and serve"
         );
         assert_eq!(back(Verdict::Interrupted).verdict, Verdict::Interrupted);
+        assert_eq!(back(Verdict::Held).verdict, Verdict::Held);
         for verdict in [Verdict::Mixed, Verdict::Unchanged, Verdict::RolledBack, Verdict::Paused] {
             assert_eq!(back(verdict).verdict, Verdict::Mixed);
         }

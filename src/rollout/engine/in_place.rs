@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::convert::Converted;
 use super::ends::{self, Progress, Stopped};
 use super::roll::{SECOND_LOOK_INTERVAL, SECOND_LOOKS};
-use super::{Engine, Roll, RollError};
+use super::{Engine, Roll, RollError, pause};
 use crate::config::model::OnFailure;
 use crate::event::Event;
 use crate::inventory::Observed;
@@ -89,6 +89,10 @@ impl Engine<'_> {
             };
             if let (true, Some(host)) = (self.interrupted(), hosts.first()) {
                 return Ok(Some(ends::interrupted(host, progress)));
+            }
+            if let (Some(pause), Some(host)) = (self.paused().await?, hosts.first()) {
+                let stopped = ends::interrupted(host, progress);
+                return Ok(Some(pause::held(&stopped, &pause, pause::RESUME_OR_ABORT)));
             }
             if let Some(host) = hosts.iter().find(|host| progress.converted.contains(host)) {
                 return Ok(Some(ends::unsteady(host, progress)));

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::os_ends::{self, Progress};
 use super::roll::{SECOND_LOOK_INTERVAL, SECOND_LOOKS};
-use super::{Engine, RollError};
+use super::{Engine, RollError, pause};
 use crate::config::model::OnFailure;
 use crate::event::Event;
 use crate::inventory::Observed;
@@ -97,6 +97,12 @@ impl Engine<'_> {
             // A reboot that was ordered goes on whether or not somebody waits for it, so there it is not safe to stop.
             if self.interrupted() && first != OsPhase::Reboot {
                 return Ok(os_ends::interrupted(Some(&name), progress));
+            }
+            if first != OsPhase::Reboot
+                && let Some(pause) = self.paused().await?
+            {
+                let stopped = os_ends::interrupted(Some(&name), progress);
+                return Ok(pause::held(&stopped, &pause, pause::RESUME));
             }
             let Some(target) = observed.iter().find(|o| o.host.name == name) else { continue };
             *under_way = true;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::ends::{self, Progress};
 use super::roll::{Roll, SECOND_LOOKS};
-use super::{Engine, LOOK_DEADLINE, RollError};
+use super::{Engine, LOOK_DEADLINE, RollError, pause};
 use crate::config::model::OnFailure;
 use crate::event::Event;
 use crate::inventory::Observed;
@@ -23,6 +23,7 @@ use crate::rollout::plan::waves::Waves;
 use crate::rollout::replace::{Bounds, Replacement, Step, UnderWay, is_current, replace};
 use crate::store::history;
 use crate::store::journal::{Act, Entry, Journal};
+use crate::store::pause::Pause;
 
 /// Between two looks while nothing is under way but the provider's list, or after a look that may have been chance.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -49,6 +50,8 @@ enum Admission {
 /// Why nothing more is begun.
 enum Stop {
     Interrupted,
+    /// A person paused the fleet.
+    Held(Pause),
     /// A new host did not serve; it is removed again where the policy says so.
     Unfit(String),
     Failed(RollError),
@@ -117,6 +120,12 @@ impl Engine<'_> {
         loop {
             if self.interrupted() && course.stop.is_none() {
                 course.stop = Some(Stop::Interrupted);
+            }
+            if course.stop.is_none() {
+                match self.paused().await {
+                    Ok(pause) => course.stop = pause.map(Stop::Held),
+                    Err(error) => course.fail(error),
+                }
             }
             // What ends during the look below counts as under way until the next one: the look may be older.
             while let Some(ended) = running.ended.pop_front() {
@@ -363,6 +372,10 @@ impl Engine<'_> {
         let removes = self.config.roll.on_failure == OnFailure::Rollback;
         match stop {
             Stop::Interrupted => Ok(ends::interrupted("the next host", progress)),
+            Stop::Held(pause) => {
+                let stopped = ends::interrupted("the next host", progress);
+                Ok(pause::held(&stopped, &pause, pause::RESUME_OR_ABORT))
+            }
             Stop::Unfit(host) => Ok(ends::unfit(&host, progress, removes)),
             // Nothing was launched, and people can mend it.
             Stop::Failed(error @ RollError::Provider(ProviderError::Precondition { .. }))

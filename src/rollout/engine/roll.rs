@@ -69,7 +69,7 @@ impl Engine<'_> {
         self.warn_of_strangers(&observed).await?;
         let id = roll.release.id();
         let images = roll.release.images.values().map(|choice| choice.pinned.clone()).collect();
-        journal.append((self.clock)(), Entry::RollBegan { release: id.clone(), images }).await?;
+        journal.append((self.clock)(), roll_began(roll, images)).await?;
         self.announce(roll, &observed);
         let mut progress = Progress::default();
         let mut end = self.every_group(roll, &ways, observed, journal, &mut progress).await;
@@ -174,4 +174,10 @@ impl Engine<'_> {
             hosts: pending,
         });
     }
+}
+
+/// What the journal keeps of a roll, so that another command can go on with it.
+fn roll_began(roll: &Roll<'_>, images: Vec<String>) -> Entry {
+    let os_image = roll.wanted.values().find_map(|wanted| wanted.image.clone());
+    Entry::RollBegan { release: roll.release.id(), images, strategy: Some(roll.strategy), os_image }
 }

@@ -36,7 +36,7 @@ impl Engine<'_> {
         self.go_back(back, &roll.release.id(), roll.strategy, failure, journal).await
     }
 
-    /// Goes on with a rollback that was cut short.
+    /// Goes on with a rollback that was cut short, or begins one that a person asked for; `why` says which.
     ///
     /// # Errors
     /// When the journal cannot be written.
@@ -45,14 +45,11 @@ impl Engine<'_> {
         back: &Back,
         release: &str,
         strategy: Strategy,
+        why: &str,
         journal: &mut Journal,
     ) -> Result<End, RollError> {
         self.balancer.prepare(self.events).await?;
-        let failure = End {
-            verdict: Verdict::Mixed,
-            summary: "this release did not serve, and its rollback was cut short".to_owned(),
-            next: None,
-        };
+        let failure = End { verdict: Verdict::Mixed, summary: why.to_owned(), next: None };
         let end = self.go_back(back, release, strategy, &failure, journal).await?;
         let exit_code = end.verdict.exit_code();
         let release = release.to_owned();
