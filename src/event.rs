@@ -30,7 +30,7 @@ pub enum Event {
     },
     /// Something that concerns no single host began or moved on (an image is built, a tag resolved).
     Step {
-        /// A stable word for machines: `resolve`, `prepare`, `load_balancer`, `hook`, `os`.
+        /// A stable word for machines: `resolve`, `prepare`, `load_balancer`, `hook`, `os`, `lease`, `pause`.
         step: &'static str,
         /// One line for people.
         message: String,

@@ -338,6 +338,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_older_record_is_read_and_a_newer_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::folder(folder.path()).unwrap();
+        let began = |version: u32| {
+            format!(
+                r#"{{"version": {version}, "at": "1970-01-01T00:00:00Z", "entry": "roll_began", "release": "r1", "images": []}}"#
+            )
+        };
+        for version in [0, JOURNAL_VERSION] {
+            store.put("journal/00000001.json", began(version).into()).await.unwrap();
+            assert_eq!(Journal::open(&store).await.unwrap().1.as_deref(), Some("r1"), "{version}");
+        }
+        store.put("journal/00000001.json", began(JOURNAL_VERSION + 1).into()).await.unwrap();
+        let error = Journal::open(&store).await.unwrap_err().to_string();
+        assert!(error.contains("00000001.json") && error.contains("use that version"), "{error}");
+    }
+
+    #[tokio::test]
     async fn two_writers_cannot_take_one_number() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::folder(folder.path()).unwrap();
