@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod error;
 pub mod event;
 pub mod fit;
+pub mod hooks;
 pub mod iam;
 pub mod inventory;
 pub mod provider;

@@ -18,6 +18,7 @@ use crate::config::show_duration;
 use crate::config::{self, Loaded};
 use crate::error::Error;
 use crate::event::{Event, Events};
+use crate::hooks::{Around, Commands};
 use crate::inventory::ChannelProbe;
 use crate::provider::{Host, LoadBalancer, Provider};
 use crate::registry::OciRegistry;
@@ -103,6 +104,8 @@ pub(super) struct Context {
     pub(super) registry: OciRegistry,
     pub(super) secrets: LocalSecrets,
     pub(super) events: Arc<dyn Events>,
+    /// Runs the hooks of a roll.
+    hooks: Commands,
     /// Turns true when the run is to stop at a safe point.
     stop: watch::Sender<bool>,
     /// How long to wait for another run that has the lease.
@@ -180,6 +183,14 @@ impl Context {
         };
         let (provider, balancer) = providers::connect(project.config(), tools).await?;
         let probe = ChannelProbe::new(channel.clone());
+        let stop = interrupt::watched();
+        let hooks = Commands::new(
+            &project.config().hooks,
+            &project.config().name,
+            &project.loaded.root,
+            events.clone(),
+            stop.subscribe(),
+        );
         // Two TLS back ends could be chosen; the one that builds quickly is.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self {
@@ -192,7 +203,8 @@ impl Context {
             registry: OciRegistry,
             secrets,
             events,
-            stop: interrupt::watched(),
+            hooks,
+            stop,
             lock_wait: global.lock_wait.unwrap_or_default(),
             known_hosts,
             configured_health,
@@ -211,6 +223,7 @@ impl Context {
             probe: &self.probe,
             balancer: self.balancer.as_ref(),
             secrets: &self.secrets,
+            around: Around::new(&self.hooks),
             store: &self.store,
             events: self.events.as_ref(),
             interrupt: self.stop.subscribe(),

@@ -46,7 +46,7 @@ impl Resume {
             let message = format!("lifted: {pause}");
             context.events.emit(Event::Step { step: "pause", message });
         }
-        context.leased("resume", work(&context, began)).await
+        Box::pin(context.leased("resume", work(&context, began))).await
     }
 }
 

@@ -582,13 +582,66 @@ pub struct SshTarget {
     pub port: Option<u16>,
 }
 
-/// Commands that run on this machine, each a list of arguments; none when empty.
+/// Commands that run on this machine. Those beside the load balancer are lists of arguments, none when empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Hooks {
     /// Takes a host out of something that fleet does not know.
     pub drain: Vec<String>,
     /// Puts it back.
     pub undrain: Vec<String>,
+    /// Runs before the first host of a roll is taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before_roll: Option<Hook>,
+    /// Runs after a roll, however it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_roll: Option<Hook>,
+    /// Runs before a host is taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before_host: Option<Hook>,
+    /// Runs after a host serves again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_host: Option<Hook>,
+    /// Runs after a roll that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_failure: Option<Hook>,
+    /// What must let a roll go on between two waves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
+}
+
+/// A command of a roll.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Hook {
+    /// Program and arguments, never empty.
+    pub command: Vec<String>,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// What must let a roll go on between two waves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gate {
+    /// What is asked.
+    pub ask: GateAsk,
+    /// How long one question may take.
+    pub timeout: Duration,
+    /// How long it is asked again and again.
+    pub deadline: Duration,
+}
+
+/// What a gate asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GateAsk {
+    /// A program and its arguments, never empty; it passes with status 0.
+    Command(Vec<String>),
+    /// A GET request.
+    Url {
+        /// The address.
+        url: String,
+        /// The status with which it passes.
+        status: u16,
+    },
 }
 
 /// Spot instances: asked for once, and terminated when AWS takes them back.

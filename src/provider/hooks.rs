@@ -15,11 +15,12 @@ use tokio::sync::Mutex;
 use super::{Host, LoadBalancer, Member, Pace, ProviderError, Result};
 use crate::config::model::{Config, Hooks};
 use crate::event::Events;
+use crate::hooks::process::find;
 use crate::store::Store;
 
 mod command;
 
-use command::{Command, find};
+use command::Command;
 
 /// Where it is remembered who is out: a list of host names. Nobody needs the right to remove objects for it.
 const OUT: &str = "hooks/out.json";

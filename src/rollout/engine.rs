@@ -10,6 +10,7 @@ use super::error::RollError;
 use super::plan::Wanted;
 use crate::config::model::Config;
 use crate::event::Events;
+use crate::hooks::Around;
 use crate::inventory::{Ask, Observed, Probe};
 use crate::provider::{Host, HostChannel, LoadBalancer, Member, Provider, ProviderError};
 use crate::release::{GroupRelease, Release};
@@ -21,12 +22,12 @@ mod convert;
 mod ends;
 mod give;
 mod health_change;
+mod hold;
 mod in_place;
 mod os_check;
 mod os_ends;
 mod os_look;
 mod os_roll;
-mod pause;
 mod reboot;
 mod replace;
 mod roll;
@@ -57,6 +58,8 @@ pub struct Engine<'a> {
     pub balancer: &'a dyn LoadBalancer,
     /// What hosts must be given because they cannot fetch it.
     pub secrets: &'a dyn SecretSource,
+    /// The hooks of the run.
+    pub around: Around<'a>,
     /// What is remembered.
     pub store: &'a Store,
     /// Where events go.

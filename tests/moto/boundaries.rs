@@ -104,6 +104,7 @@ impl<'c> Case<'c> {
             channel: &self.hosts,
             probe: &self.hosts,
             balancer: &balancer,
+            around: fleet::hooks::Around::none(),
             store: &self.store,
             events: &Heard::default(),
             interrupt: interrupted,

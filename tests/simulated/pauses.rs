@@ -51,6 +51,7 @@ impl Scene {
             probe: &edges,
             balancer: &edges,
             secrets: &edges,
+            around: fleet::hooks::Around::none(),
             store: &self.store,
             events: &edges,
             interrupt,

@@ -170,6 +170,7 @@ impl Trial {
             probe: &edges,
             balancer: &edges,
             secrets: &edges,
+            around: fleet::hooks::Around::none(),
             store: &store,
             events: &edges,
             interrupt,

@@ -8,10 +8,12 @@ use tokio::sync::Mutex;
 
 use super::convert::Converted;
 use super::ends::{self, Progress, Stopped};
+use super::hold::{Hold, RESUME_OR_ABORT};
 use super::roll::{SECOND_LOOK_INTERVAL, SECOND_LOOKS};
-use super::{Engine, Roll, RollError, pause};
+use super::{Engine, Roll, RollError};
 use crate::config::model::OnFailure;
 use crate::event::Event;
+use crate::hooks::{Facts, Moment};
 use crate::inventory::Observed;
 use crate::rollout::error::End;
 use crate::rollout::phase::Phase;
@@ -90,12 +92,13 @@ impl Engine<'_> {
             if let (true, Some(host)) = (self.interrupted(), hosts.first()) {
                 return Ok(Some(ends::interrupted(host, progress)));
             }
-            if let (Some(pause), Some(host)) = (self.paused().await?, hosts.first()) {
-                let stopped = ends::interrupted(host, progress);
-                return Ok(Some(pause::held(&stopped, &pause, pause::RESUME_OR_ABORT)));
-            }
             if let Some(host) = hosts.iter().find(|host| progress.converted.contains(host)) {
                 return Ok(Some(ends::unsteady(host, progress)));
+            }
+            if let Some(hold) = self.hold_batch(&hosts, &observed, roll).await? {
+                let stopped =
+                    ends::interrupted(hosts.first().map_or("the next host", String::as_str), progress);
+                return Ok(Some(hold.end(&stopped, !progress.may_have_spread(), RESUME_OR_ABORT)));
             }
             *touched = true;
             let batch = self.convert_batch(&hosts, &observed, roll, journal).await?;
@@ -106,6 +109,26 @@ impl Engine<'_> {
             }
             observed = self.observe().await?;
         }
+    }
+
+    /// What keeps the run from taking these hosts. Where nothing does, the hooks before them have run, side by side.
+    async fn hold_batch(
+        &self,
+        hosts: &[String],
+        observed: &[Observed],
+        roll: &Roll<'_>,
+    ) -> Result<Option<Hold>, RollError> {
+        if let Some(hold) = self.hold().await? {
+            return Ok(Some(hold));
+        }
+        let taken = observed.iter().filter(|observed| hosts.contains(&observed.host.name));
+        let ahead = taken.map(|observed| async move {
+            let (host, group) = (observed.host.name.as_str(), observed.host.group.as_str());
+            self.ahead(Moment::BeforeHost, &Facts { host, group, ..roll.facts() }).await
+        });
+        let ahead: Vec<_> = ahead.collect();
+        let ended: Vec<Result<(), Hold>> = stream::iter(ahead).buffer_unordered(AT_ONCE).collect().await;
+        Ok(ended.into_iter().find_map(Result::err))
     }
 
     /// Converts hosts side by side. One that fails does not stop the others: each goes to its own end.
@@ -124,8 +147,12 @@ impl Engine<'_> {
             let group = roll.release.groups.get(&target.host.group)?;
             let journal = &journal;
             Some(async move {
-                let converted = self.convert(target, group, roll, journal).await;
-                converted.map(|converted| (target.host.name.clone(), converted))
+                let converted = self.convert(target, group, roll, journal).await?;
+                if converted.last == Phase::Converted {
+                    let (host, group) = (target.host.name.as_str(), target.host.group.as_str());
+                    self.after_host(&Facts { host, group, ..roll.facts() }).await;
+                }
+                Ok((target.host.name.clone(), converted))
             })
         };
         let runs: Vec<_> = hosts.iter().filter_map(conversion).collect();

@@ -18,7 +18,8 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    fn touched(&self) -> bool {
+    /// Whether any host is not as it was.
+    pub(super) fn touched(&self) -> bool {
         !self.rebooted.is_empty() || !self.returned.is_empty()
     }
 

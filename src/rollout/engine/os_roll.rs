@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
+use super::hold::{self, RESUME};
 use super::os_ends::{self, Progress};
 use super::roll::{SECOND_LOOK_INTERVAL, SECOND_LOOKS};
-use super::{Engine, RollError, pause};
+use super::{Engine, RollError};
 use crate::config::model::OnFailure;
 use crate::event::Event;
+use crate::hooks::{Facts, Moment};
 use crate::inventory::Observed;
 use crate::provider::Host;
 use crate::rollout::error::End;
@@ -52,14 +54,26 @@ impl Engine<'_> {
         self.announce_os(&os);
         journal.append((self.clock)(), Entry::OsRollBegan { hosts: waiting(&os) }).await?;
         let mut under_way = memory.ordered.is_some();
+        let works = !waiting(&os).is_empty();
         let seen = (observed, os);
-        let end = match self.every_host(roll, seen, memory, journal, &mut progress, &mut under_way).await {
-            Ok(end) => end,
-            Err(error) => os_ends::failed(&error, under_way, &progress),
+        let begins = if works { self.ahead(Moment::BeforeRoll, &Facts::default()).await } else { Ok(()) };
+        let end = match begins {
+            Ok(()) => {
+                match self.every_host(roll, seen, memory, journal, &mut progress, &mut under_way).await {
+                    Ok(end) => end,
+                    Err(error) => os_ends::failed(&error, under_way, &progress),
+                }
+            }
+            Err(hold) => hold.end(&os_ends::interrupted(None, &progress), !under_way, RESUME),
         };
+        let end = hold::objected(end, self.around.objection().as_ref());
         let exit_code = end.verdict.exit_code();
         journal.append((self.clock)(), Entry::OsRollEnded { exit_code }).await?;
-        Ok(end)
+        let end = Ok(end);
+        if works {
+            self.after_roll(&Facts::default(), &end).await;
+        }
+        end
     }
 
     async fn every_host(
@@ -98,13 +112,13 @@ impl Engine<'_> {
             if self.interrupted() && first != OsPhase::Reboot {
                 return Ok(os_ends::interrupted(Some(&name), progress));
             }
-            if first != OsPhase::Reboot
-                && let Some(pause) = self.paused().await?
-            {
-                let stopped = os_ends::interrupted(Some(&name), progress);
-                return Ok(pause::held(&stopped, &pause, pause::RESUME));
-            }
             let Some(target) = observed.iter().find(|o| o.host.name == name) else { continue };
+            let facts = Facts { host: &name, group: &target.host.group, ..Facts::default() };
+            if first != OsPhase::Reboot
+                && let Some(end) = self.os_hold(&facts, progress).await?
+            {
+                return Ok(end);
+            }
             *under_way = true;
             let last = self.bring_to_staged_version(target, first, reboot.as_ref(), journal).await?;
             *under_way = false;
@@ -112,6 +126,7 @@ impl Engine<'_> {
                 let pauses = self.config.roll.on_failure == OnFailure::Pause;
                 return Ok(os_ends::stopped(&name, last, progress, pauses));
             }
+            self.after_host(&facts).await;
             match reboot {
                 Some(_) => progress.rebooted.push(name.clone()),
                 None => progress.returned.push(name.clone()),
@@ -120,6 +135,16 @@ impl Engine<'_> {
             second_looks = 0;
             (observed, os) = self.observe_os().await?;
         }
+    }
+
+    /// What keeps the run from taking this host, which runs the hook before it if nothing does.
+    async fn os_hold(&self, facts: &Facts<'_>, progress: &Progress) -> Result<Option<End>, RollError> {
+        let hold = match self.hold().await? {
+            Some(hold) => Some(hold),
+            None => self.ahead(Moment::BeforeHost, facts).await.err(),
+        };
+        let stopped = os_ends::interrupted(Some(facts.host), progress);
+        Ok(hold.map(|hold| hold.end(&stopped, !progress.touched(), RESUME)))
     }
 
     fn announce_os(&self, os: &OsReports) {

@@ -9,10 +9,12 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::Instant;
 
 use super::ends::{self, Progress};
+use super::hold::{Hold, RESUME_OR_ABORT};
 use super::roll::{Roll, SECOND_LOOKS};
-use super::{Engine, LOOK_DEADLINE, RollError, pause};
+use super::{Engine, LOOK_DEADLINE, RollError};
 use crate::config::model::OnFailure;
 use crate::event::Event;
+use crate::hooks::{Facts, Moment};
 use crate::inventory::Observed;
 use crate::provider::{Host, ProviderError};
 use crate::release::HostRecord;
@@ -23,7 +25,6 @@ use crate::rollout::plan::waves::Waves;
 use crate::rollout::replace::{Bounds, Replacement, Step, UnderWay, is_current, replace};
 use crate::store::history;
 use crate::store::journal::{Act, Entry, Journal};
-use crate::store::pause::Pause;
 
 /// Between two looks while nothing is under way but the provider's list, or after a look that may have been chance.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -50,8 +51,8 @@ enum Admission {
 /// Why nothing more is begun.
 enum Stop {
     Interrupted,
-    /// A person paused the fleet.
-    Held(Pause),
+    /// A person paused the fleet, or a hook did not let it go on.
+    Held(Hold),
     /// A new host did not serve; it is removed again where the policy says so.
     Unfit(String),
     Failed(RollError),
@@ -122,8 +123,8 @@ impl Engine<'_> {
                 course.stop = Some(Stop::Interrupted);
             }
             if course.stop.is_none() {
-                match self.paused().await {
-                    Ok(pause) => course.stop = pause.map(Stop::Held),
+                match self.hold().await {
+                    Ok(hold) => course.stop = hold.map(Stop::Held),
                     Err(error) => course.fail(error),
                 }
             }
@@ -171,6 +172,12 @@ impl Engine<'_> {
                 if course.stop.is_some() {
                     break;
                 }
+                if let Step::Launch(names) = &step
+                    && let Err(hold) = running.beside(self.ahead_of(names, group, roll)).await
+                {
+                    course.stop = Some(Stop::Held(hold));
+                    break;
+                }
                 unchanged_since = Instant::now();
                 match self.begin(roll, &mut course, &hosts, step, journal).await {
                     Ok(task) => running.tasks.push(task),
@@ -206,6 +213,14 @@ impl Engine<'_> {
         Bounds { max_unavailable: policy.max_unavailable.of(count), surge: policy.surge.min(spare), waves }
     }
 
+    /// Runs the hook before each host that is about to be launched.
+    async fn ahead_of(&self, names: &[String], group: &str, roll: &Roll<'_>) -> Result<(), Hold> {
+        for host in names {
+            self.ahead(Moment::BeforeHost, &Facts { host, group, ..roll.facts() }).await?;
+        }
+        Ok(())
+    }
+
     async fn observe_group(&self, group: &str) -> Result<Vec<Observed>, RollError> {
         let mut hosts = self.observe().await?;
         hosts.retain(|observed| observed.host.group == group);
@@ -226,7 +241,7 @@ impl Engine<'_> {
 
     async fn begin<'t>(
         &'t self,
-        roll: &Roll<'t>,
+        roll: &'t Roll<'t>,
         course: &mut Course<'t>,
         hosts: &[Observed],
         step: Step,
@@ -251,6 +266,10 @@ impl Engine<'_> {
                 under_way.awaited.insert(name);
                 Box::pin(async move {
                     let admission = self.admit(&host, record).await;
+                    if matches!(admission, Admission::Serves) {
+                        let (host, group) = (host.name.as_str(), host.group.as_str());
+                        self.after_host(&Facts { host, group, ..roll.facts() }).await;
+                    }
                     Ended::Awaited(Box::new(host), admission)
                 })
             }
@@ -372,9 +391,9 @@ impl Engine<'_> {
         let removes = self.config.roll.on_failure == OnFailure::Rollback;
         match stop {
             Stop::Interrupted => Ok(ends::interrupted("the next host", progress)),
-            Stop::Held(pause) => {
+            Stop::Held(hold) => {
                 let stopped = ends::interrupted("the next host", progress);
-                Ok(pause::held(&stopped, &pause, pause::RESUME_OR_ABORT))
+                Ok(hold.end(&stopped, !progress.may_have_spread(), RESUME_OR_ABORT))
             }
             Stop::Unfit(host) => Ok(ends::unfit(&host, progress, removes)),
             // Nothing was launched, and people can mend it.

@@ -6,10 +6,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::ends::{self, Progress};
+use super::hold::{self, RESUME_OR_ABORT};
 use super::{Engine, RollError};
 use crate::config::model::Strategy;
 use crate::error::PRECONDITION;
 use crate::event::Event;
+use crate::hooks::{Facts, Moment};
 use crate::inventory::Observed;
 use crate::provider::ProviderError;
 use crate::release::Release;
@@ -42,6 +44,13 @@ pub struct Roll<'a> {
     pub taken_back: Option<&'a str>,
 }
 
+impl Roll<'_> {
+    /// What hooks are told of it.
+    pub(super) fn facts(&self) -> Facts<'_> {
+        Facts { release: self.release.id(), goes_back: self.taken_back.is_some(), ..Facts::default() }
+    }
+}
+
 /// The release before the one that is rolled out.
 #[derive(Debug, Clone)]
 pub struct Back {
@@ -70,9 +79,19 @@ impl Engine<'_> {
         let id = roll.release.id();
         let images = roll.release.images.values().map(|choice| choice.pinned.clone()).collect();
         journal.append((self.clock)(), roll_began(roll, images)).await?;
-        self.announce(roll, &observed);
+        let works = self.announce(roll, &observed);
         let mut progress = Progress::default();
-        let mut end = self.every_group(roll, &ways, observed, journal, &mut progress).await;
+        let facts = roll.facts();
+        let begins = if works { self.ahead(Moment::BeforeRoll, &facts).await } else { Ok(()) };
+        let mut end = match begins {
+            Ok(()) => self.every_group(roll, &ways, observed, journal, &mut progress).await,
+            Err(hold) => {
+                progress.note(roll.wanted, &observed);
+                let stopped = ends::interrupted("the first host", &progress);
+                Ok(hold.end(&stopped, !progress.may_have_spread(), RESUME_OR_ABORT))
+            }
+        };
+        end = end.map(|end| hold::objected(end, self.around.objection().as_ref()));
         if let (Ok(failure), Some(back)) = (&end, self.way_back(roll, &progress)) {
             end = self.take_back(roll, back, failure, journal).await;
         }
@@ -81,6 +100,9 @@ impl Engine<'_> {
         journal
             .append((self.clock)(), Entry::RollEnded { release: id, exit_code, owed: progress.owed })
             .await?;
+        if works {
+            self.after_roll(&facts, &end).await;
+        }
         end
     }
 
@@ -156,14 +178,15 @@ impl Engine<'_> {
         Ok(())
     }
 
-    fn announce(&self, roll: &Roll<'_>, observed: &[Observed]) {
+    /// Says what is to be done; false where there is nothing.
+    fn announce(&self, roll: &Roll<'_>, observed: &[Observed]) -> bool {
         let pending = |o: &&Observed| {
             let wanted = roll.wanted.get(&o.host.group);
             wanted.is_some_and(|wanted| standing(wanted, o) != Standing::Converted || !is_current(wanted, o))
         };
         let pending: Vec<String> = observed.iter().filter(pending).map(|o| o.host.name.clone()).collect();
         if pending.is_empty() {
-            return;
+            return false;
         }
         let images: Vec<&str> =
             roll.release.images.values().map(|choice| choice.reference.as_str()).collect();
@@ -173,6 +196,7 @@ impl Engine<'_> {
             summary: format!("{} of {} hosts to {}", pending.len(), observed.len(), images.join(", ")),
             hosts: pending,
         });
+        true
     }
 }
 

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 use super::ends::{self, Progress};
+use super::hold::{Hold, RESUME_OR_ABORT};
 use super::roll::{SECOND_LOOK_INTERVAL, SECOND_LOOKS};
 use super::{Engine, Roll};
 use crate::event::Event;
+use crate::hooks::Facts;
 use crate::inventory::Observed;
 use crate::rollout::error::End;
 use crate::rollout::plan::Wanted;
@@ -15,9 +17,13 @@ use crate::rollout::plan::Wanted;
 /// A soak is cut in as many looks, unless the policy's interval between looks is longer.
 const LOOKS: u32 = 20;
 
+fn hold_end(hold: &Hold, progress: &Progress) -> End {
+    hold.end(&ends::interrupted("the next wave", progress), !progress.may_have_spread(), RESUME_OR_ABORT)
+}
+
 impl Engine<'_> {
     /// Watches the hosts of a group that have the release for as long as the policy says. How the roll ends, where one
-    /// of them fails or the user wants to stop. A host that cannot be reached meanwhile says nothing.
+    /// of them fails or the user wants to stop; then the gate is asked. A host that cannot be reached meanwhile says nothing.
     pub(super) async fn soak(
         &self,
         roll: &Roll<'_>,
@@ -42,9 +48,14 @@ impl Engine<'_> {
             if self.interrupted() {
                 return Some(ends::interrupted("the next wave", progress));
             }
+            // One that cannot be asked now is asked again before the next host.
+            if let Ok(Some(hold)) = self.hold().await {
+                return Some(hold_end(&hold, progress));
+            }
             let left = soak.saturating_sub(began.elapsed());
             if left.is_zero() && bad.is_empty() {
-                return None;
+                let facts = Facts { group, ..roll.facts() };
+                return self.gate(&facts).await.err().map(|hold| hold_end(&hold, progress));
             }
             let interval = match bad.is_empty() {
                 true => self.config.health.interval.max(soak / LOOKS).min(left),

@@ -7,6 +7,7 @@ use super::roll::{Back, Roll};
 use super::{Engine, RollError};
 use crate::config::model::{OnFailure, Strategy};
 use crate::event::Event;
+use crate::hooks::Facts;
 use crate::rollout::error::{End, Verdict};
 use crate::rollout::strategy;
 use crate::store::journal::{Entry, Journal};
@@ -56,7 +57,10 @@ impl Engine<'_> {
         journal
             .append((self.clock)(), Entry::RollEnded { release, exit_code, owed: BTreeMap::new() })
             .await?;
-        Ok(end)
+        let end = Ok(end);
+        self.after_roll(&Facts { release: back.release.id(), goes_back: true, ..Facts::default() }, &end)
+            .await;
+        end
     }
 
     async fn go_back(
