@@ -3,6 +3,8 @@
 
 #[path = "simulated/edges.rs"]
 mod edges;
+#[path = "simulated/hooks.rs"]
+mod hooks;
 #[path = "simulated/pauses.rs"]
 mod pauses;
 #[path = "simulated/schedules.rs"]

@@ -16,7 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use self::output::print;
 use crate::error::{Error, INTERRUPTED, UNEXPECTED};
 use crate::report::clean::clean_lines;
-use crate::report::mode;
+use crate::report::{github, mode};
 
 mod abort;
 mod butane;
@@ -233,6 +233,7 @@ fn ended(result: Result<u8, Error>, json: bool) -> u8 {
         let exit_code = error.exit_code();
         if !matches!(error, Error::ReaderGone) {
             complain(&error.to_string());
+            github::tell_of_error(&error.to_string(), exit_code, &mode::environment);
             if json {
                 let message = error.to_string();
                 let line =

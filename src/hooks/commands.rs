@@ -8,13 +8,11 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::gate::{Asking, Next};
 use super::process::{ProcessError, Program, find};
 use super::{Facts, HookFailure, Hooks, Moment, environment, gate};
 use crate::config::model::{self, Gate, GateAsk, Hook};
 use crate::event::{Event, Events};
-
-/// Between two questions to a gate.
-const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// The hooks of a fleet.
 pub struct Commands {
@@ -150,30 +148,27 @@ impl Hooks for Commands {
 
     async fn gate(&self, facts: &Facts<'_>) -> Result<(), HookFailure> {
         let Some(gate) = &self.hooks.gate else { return Ok(()) };
-        let began = Instant::now();
-        let mut told = None;
+        let (began, mut asking) = (Instant::now(), Asking::default());
         loop {
             let failure = match self.ask(gate, facts).await {
-                Ok(()) => return Ok(()),
-                Err(failure) => failure,
+                Err(failure) if !failure.interrupted => failure,
+                other => return other,
             };
-            if failure.interrupted {
-                return Err(failure);
-            }
-            let left = gate.deadline.saturating_sub(began.elapsed());
-            if left.is_zero() {
-                let waited = gate.deadline.as_secs_f32();
-                let reason = format!("it does not pass within {waited} s: {}", failure.reason);
-                return Err(HookFailure { reason, ..failure });
-            }
-            if told.as_ref() != Some(&failure.reason) {
-                let message = format!("gate: waiting: {}", failure.reason);
-                self.events.emit(Event::Step { step: "hook", message });
-                told = Some(failure.reason.clone());
-            }
+            let stopped = HookFailure { interrupted: true, ..failure.clone() };
+            let answer = failure.reason.clone();
+            let pause = match asking.refused(began.elapsed(), gate.deadline, failure) {
+                Next::GiveUp(failure) => return Err(failure),
+                Next::Wait { pause, is_news } => {
+                    if is_news {
+                        let message = format!("gate: waiting: {answer}");
+                        self.events.emit(Event::Step { step: "hook", message });
+                    }
+                    pause
+                }
+            };
             tokio::select! {
-                () = tokio::time::sleep(ASK_AGAIN.min(left)) => {}
-                () = self.stopped() => return Err(HookFailure { interrupted: true, ..failure }),
+                () = tokio::time::sleep(pause) => {}
+                () = self.stopped() => return Err(stopped),
             }
         }
     }
@@ -252,58 +247,71 @@ mod tests {
         assert!(failure.hook == "on_failure" && failure.reason.contains("./nowhere.sh"), "{failure}");
     }
 
-    /// A hook that starts another process, which would write a file later.
-    const LEAVES: &str = "(sleep 0.5; touch late) & echo begun; wait";
+    /// A hook that starts another process, says which, and waits for it.
+    const WAITS: &str = "sleep 300 & echo $!; wait";
 
-    async fn late(stage: &Stage) -> bool {
-        // Real time: these are real processes.
-        tokio::time::sleep(Duration::from_millis(900)).await;
-        stage.folder.path().join("late").exists()
+    /// Whether the process that the hook named has ended; it is given some seconds for that.
+    async fn ended(stage: &Stage) -> bool {
+        let heard = stage.heard.0.lock().unwrap().clone();
+        let Some(line) = heard.last() else { return true };
+        let status = format!("/proc/{}/stat", line.rsplit(' ').next().unwrap());
+        let gone = async {
+            // One that nobody has waited for yet is a zombie.
+            while fs_err::read_to_string(&status).is_ok_and(|stat| !stat.contains(") Z ")) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), gone).await.is_ok()
     }
 
     #[tokio::test]
     async fn at_its_timeout_all_that_it_started_ends() {
-        let stage = stage(&format!("{{before_roll: {{command: '{LEAVES}', timeout: 100ms}}}}"));
+        let stage = stage(&format!("{{before_roll: {{command: '{WAITS}', timeout: 300ms}}}}"));
         let failure = stage.commands.run(Moment::BeforeRoll, &Facts::default()).await.unwrap_err();
-        assert!(failure.reason.contains("not done after 0.1 s") && !failure.interrupted, "{failure}");
-        assert!(!late(&stage).await);
+        assert!(failure.reason.contains("not done after 0.3 s") && !failure.interrupted, "{failure}");
+        assert!(ended(&stage).await);
     }
 
     #[tokio::test]
-    async fn ctrl_c_ends_it_with_all_that_it_started_and_leaves_what_tells_of_the_end() {
-        let stage = stage(&format!("{{before_roll: '{LEAVES}', after_roll: '{LEAVES}'}}"));
-        stage.stop.send_replace(true);
-        let failure = stage.commands.run(Moment::BeforeRoll, &Facts::default()).await.unwrap_err();
-        assert!(failure.interrupted, "{failure}");
-        assert!(!late(&stage).await);
-        stage.commands.run(Moment::AfterRoll, &Facts::default()).await.unwrap();
-        assert!(late(&stage).await);
+    async fn ctrl_c_ends_it_with_all_that_it_started_but_not_what_tells_of_the_end() {
+        let stage = stage(&format!("{{before_roll: '{WAITS}', after_roll: 'echo told'}}"));
+        let facts = Facts::default();
+        let stop = async {
+            while stage.heard.0.lock().unwrap().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            stage.stop.send_replace(true);
+        };
+        let (ran, ()) = tokio::join!(stage.commands.run(Moment::BeforeRoll, &facts), stop);
+        assert!(ran.unwrap_err().interrupted);
+        assert!(ended(&stage).await);
+        stage.commands.run(Moment::AfterRoll, &facts).await.unwrap();
+        assert_eq!(stage.heard.0.lock().unwrap().last().map(String::as_str), Some("after_roll: told"));
     }
 
     #[tokio::test]
     async fn a_run_that_is_dropped_leaves_nothing_behind() {
-        let stage = stage(&format!("{{after_roll: '{LEAVES}'}}"));
+        let stage = stage(&format!("{{after_roll: '{WAITS}'}}"));
         let facts = Facts::default();
-        let run = stage.commands.run(Moment::AfterRoll, &facts);
-        assert!(tokio::time::timeout(Duration::from_millis(100), run).await.is_err());
-        assert!(!late(&stage).await);
-    }
-
-    #[tokio::test]
-    async fn a_gate_is_asked_until_it_passes() {
-        let stage =
-            stage("{gate: {command: 'test -e open || { touch open; echo not yet; exit 1; }', deadline: 2m}}");
-        tokio::time::pause();
-        stage.commands.gate(&host()).await.unwrap();
-        let heard = stage.heard.0.lock().unwrap();
-        assert!(heard.iter().any(|line| line == "gate: waiting: exit status: 1: not yet"), "{heard:?}");
+        let heard = async {
+            while stage.heard.0.lock().unwrap().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            ran = stage.commands.run(Moment::AfterRoll, &facts) => panic!("it ended: {ran:?}"),
+            () = heard => {}
+        }
+        assert!(ended(&stage).await);
     }
 
     #[tokio::test]
     async fn a_gate_that_stays_shut_says_why() {
-        let stage = stage("{gate: {command: 'echo shut; exit 1', timeout: 100ms, deadline: 300ms}}");
+        let mut stage = stage("{gate: {command: 'echo shut; exit 1'}}");
+        let gate = stage.commands.hooks.gate.as_mut().unwrap();
+        gate.deadline = Duration::ZERO;
         let failure = stage.commands.gate(&Facts::default()).await.unwrap_err();
-        assert_eq!(failure.to_string(), "hook `gate`: it does not pass within 0.3 s: exit status: 1: shut");
+        assert_eq!(failure.to_string(), "hook `gate`: it does not pass within 0 s: exit status: 1: shut");
         stage.stop.send_replace(true);
         assert!(stage.commands.gate(&Facts::default()).await.unwrap_err().interrupted);
     }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::event::Events;
 
 pub mod clean;
-mod github;
+pub mod github;
 mod json;
 mod live;
 pub mod mode;
@@ -22,6 +22,7 @@ pub mod plan_text;
 mod samples;
 mod stream;
 mod style;
+mod summary;
 pub mod table;
 mod text;
 pub mod timeline;
@@ -32,17 +33,22 @@ pub use timeline::Timeline;
 
 /// Shows events in the given form, with the time counted from this call.
 ///
-/// Live and plain forms go to standard error, JSON lines to standard output. A reader that went away is no reason to
+/// In a step of GitHub Actions the run leaves a summary as well. Live and plain forms go to standard error, JSON lines to standard output. A reader that went away is no reason to
 /// stop a roll, so errors of writing are ignored.
 #[must_use]
 pub fn reporter(mode: Mode) -> Box<dyn Events> {
     let start = Instant::now();
     let clock = move || start.elapsed();
-    match mode {
+    let shown: Box<dyn Events> = match mode {
         Mode::Live { color } => Box::new(live::Live::on_stderr(color, clock)),
         Mode::Plain { annotate } => {
             Box::new(stream::Stream::new(plain::Plain::new(annotate), io::stderr(), clock))
         }
         Mode::Json => Box::new(stream::Stream::new(json::Json, io::stdout(), clock)),
+    };
+    match github::summary_file(&environment) {
+        // Lines for people have the annotations among them.
+        Some(file) => Box::new(github::Summarised::new(shown, file, mode == Mode::Json, clock)),
+        None => shown,
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 
+use super::github;
+
 /// The form in which events are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -31,7 +33,7 @@ impl Mode {
         if json {
             return Self::Json;
         }
-        let github = env("GITHUB_ACTIONS").is_some_and(|value| value == "true");
+        let github = github::is_step(&env);
         let ci = github || env("CI").is_some_and(|value| !value.is_empty() && value != "false");
         if ci || !stderr_is_terminal || dumb(&env) {
             return Self::Plain { annotate: github };

@@ -79,7 +79,7 @@ impl Render for Plain {
             for line in &mut lines {
                 *line = github::defuse(line);
             }
-            lines.extend(annotation(event));
+            lines.extend(github::annotation(event));
         }
         lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
     }
@@ -88,16 +88,6 @@ impl Render for Plain {
 /// A line of evidence under its reason. The bar also keeps such a line from starting with text from a host.
 pub(super) fn quote(line: &str) -> String {
     format!("        | {line}").trim_end().to_owned()
-}
-
-fn annotation(event: &Event) -> Option<String> {
-    let Event::HostFailed { host, phase, reason, evidence } = event else { return None };
-    let message: Vec<_> =
-        clean_lines(reason).chain(evidence.iter().flat_map(|text| clean_lines(text))).collect();
-    Some(github::error(
-        &format!("fleet: {} failed in {phase}", clean(host)),
-        &github::defuse(&message.join("\n")),
-    ))
 }
 
 #[cfg(test)]

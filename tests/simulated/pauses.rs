@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fleet::hooks::Around;
 use fleet::rollout::RollError;
 use fleet::rollout::engine::{Engine, InForce};
 use fleet::rollout::error::{End, Verdict};
@@ -16,16 +17,18 @@ use object_store::memory::InMemory;
 use tokio::sync::{Mutex, watch};
 
 use super::edges::Edges;
+use super::hooks::Scripted;
 use super::trial::{CONFIG, HOSTS, RELEASES, store};
 use super::world::World;
 
 /// How often the world is looked at for the moment at which something is to happen.
 const GLANCE: Duration = Duration::from_millis(10);
 
-/// A fleet of the old release, and the state about it.
-struct Scene {
-    world: Arc<World>,
+/// A fleet of the old release, the state about it, and its hooks.
+pub(crate) struct Scene {
+    pub(crate) world: Arc<World>,
     store: Store,
+    pub(crate) hooks: Scripted,
 }
 
 impl Scene {
@@ -35,7 +38,7 @@ impl Scene {
         let store = store(&world, &Arc::new(InMemory::new()));
         history::record(&store, old).await.unwrap();
         history::set_current(&store, &Current { release: 1, ..Current::default() }).await.unwrap();
-        Self { world, store }
+        Self { world, store, hooks: Scripted::default() }
     }
 
     async fn act<T>(
@@ -51,7 +54,7 @@ impl Scene {
             probe: &edges,
             balancer: &edges,
             secrets: &edges,
-            around: fleet::hooks::Around::none(),
+            around: Around::new(&self.hooks),
             store: &self.store,
             events: &edges,
             interrupt,
@@ -62,7 +65,7 @@ impl Scene {
     }
 
     /// What `fleet roll` and `fleet resume` do once they know the release.
-    async fn roll(&self) -> End {
+    pub(crate) async fn roll(&self) -> End {
         let [_, new] = &*RELEASES;
         let rolled = self.act(async |engine| {
             let current = history::current(&self.store).await?;
@@ -75,7 +78,7 @@ impl Scene {
     }
 
     /// What `fleet abort` does once it has the lease.
-    async fn abort(&self) -> End {
+    pub(crate) async fn abort(&self) -> End {
         pause::lift(&self.store).await.unwrap();
         let [_, new] = &*RELEASES;
         let went = self.act(async |engine| {
@@ -99,13 +102,13 @@ impl Scene {
         }
     }
 
-    fn on_new(&self) -> usize {
+    pub(crate) fn on_new(&self) -> usize {
         let release = &RELEASES[1].groups["default"].record.release;
         self.world.now().machines.iter().filter(|machine| machine.record.release == *release).count()
     }
 
     /// Whether a roll is not done, and whether it goes back.
-    async fn open(&self) -> Option<bool> {
+    pub(crate) async fn open(&self) -> Option<bool> {
         match open_roll(&self.store).await.unwrap()? {
             OpenRoll::Release(open) => {
                 assert_eq!(open.release, RELEASES[1].id());
@@ -116,14 +119,14 @@ impl Scene {
         }
     }
 
-    fn assert_kept(&self) {
+    pub(crate) fn assert_kept(&self) {
         let state = self.world.now();
         assert!(state.violations.is_empty(), "{:?}", state.violations);
         assert!(state.machines.iter().all(|machine| !machine.drained), "a host was left out");
     }
 }
 
-fn play(scenario: impl AsyncFnOnce(Scene)) {
+pub(crate) fn play(scenario: impl AsyncFnOnce(Scene)) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async { scenario(Scene::new().await).await });
