@@ -224,6 +224,17 @@ impl Store {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), version);
     }
 
+    /// Removes an object, should it exist.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub(crate) async fn remove(&self, key: &str) -> Result<(), StoreError> {
+        match self.objects.delete(&Key::from(key)).await {
+            Err(error) if !refusal::is_missing_object(&error) => Err(self.refused(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads an object; nothing when it does not exist.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -37,6 +38,8 @@ use crate::store::lease::{Lease, LeaseError};
 
 /// How long a run waits at its end until the state has taken what it learnt, and as long again for the lease.
 const PUT_AWAY: Duration = Duration::from_secs(10);
+/// How often a run that waits for another says so.
+const STILL_WAITING: Duration = Duration::from_secs(30);
 /// The file beside `fleet.yaml` that says which image hosts start from.
 const LOCK: &str = "fleet.lock";
 
@@ -267,13 +270,25 @@ impl Context {
         lost: impl FnOnce(String) + Clone + Send + 'static,
     ) -> Result<Lease, Error> {
         let mut stop = self.stop.subscribe();
+        let (began, waits) = (tokio::time::Instant::now(), AtomicBool::new(false));
         let waiting = |error: &LeaseError| {
+            waits.store(true, Ordering::Relaxed);
             let message = format!("waiting up to {}: {error}", show_duration(self.lock_wait));
             let message = message.lines().next().unwrap_or_default().to_owned();
             self.events.emit(Event::Step { step: "lease", message });
         };
+        let still_waiting = async {
+            loop {
+                tokio::time::sleep(STILL_WAITING).await;
+                if waits.load(Ordering::Relaxed) {
+                    let message = format!("still waiting, {} s so far", began.elapsed().as_secs());
+                    self.events.emit(Event::Step { step: "lease", message });
+                }
+            }
+        };
         let holder = state::holder(command);
         tokio::select! {
+            never = still_waiting => never,
             taken = Lease::take_within(&self.store, &holder, self.lock_wait, waiting, lost) => Ok(taken?),
             _ = stop.wait_for(|stops| *stops) => Err(Error::Interrupted),
         }

@@ -38,6 +38,7 @@ mod providers;
 mod render;
 mod report;
 mod resume;
+mod retain;
 mod roll;
 mod roll_os;
 mod rollback;

@@ -5,6 +5,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::context::{Context, Project};
+use super::retain::retain;
 use super::roll::{reach_registries, warn_without_balancer};
 use super::rollback::recorded;
 use super::{Global, OutputForm, print, roll_os, state};
@@ -85,6 +86,7 @@ async fn work(context: &Context, began: Instant) -> Result<u8, Error> {
     let known = history::release(&context.store, found.current.release).await?;
     let in_force = InForce { current: found.current, release: known };
     let end = engine.bring(&in_force, &release, found.number, strategy).await?;
+    retain(context, &end).await;
     Ok(context.finish("resume", end, began))
 }
 

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::preflight::preflight;
+use super::retain::retain;
 use super::{Global, roll_os};
 use crate::config::model::{ProviderKind, Strategy};
 use crate::error::Error;
@@ -87,6 +88,7 @@ impl Roll {
         let number = history::record(&context.store, &release).await?;
         let in_force = InForce { current, release: known };
         let end = context.engine().bring(&in_force, &release, number, strategy).await?;
+        retain(context, &end).await;
         Ok(context.finish("roll", end, began))
     }
 }

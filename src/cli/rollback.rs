@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use super::Global;
 use super::context::Context;
+use super::retain::retain;
 use super::roll::{StrategyArgument, warn_without_balancer};
 use crate::error::Error;
 use crate::event::Event;
@@ -45,6 +46,7 @@ impl Rollback {
         let known = history::release(&context.store, current.release).await?;
         let in_force = InForce { current, release: known };
         let end = context.engine().bring(&in_force, &release, number, strategy).await?;
+        retain(context, &end).await;
         Ok(context.finish("rollback", end, began))
     }
 }

@@ -168,19 +168,19 @@ mod tests {
     use super::*;
     use crate::report::samples;
 
-    fn summary(events: Vec<(Duration, Event)>) -> String {
+    fn summary(events: &[(Duration, Event)]) -> String {
         let mut summary = Summary::default();
         events.iter().find_map(|(at, event)| summary.apply(*at, event)).unwrap()
     }
 
     #[test]
     fn a_roll() {
-        insta::assert_snapshot!(summary(samples::roll()));
+        insta::assert_snapshot!(summary(&samples::roll()));
     }
 
     #[test]
     fn a_failed_roll() {
-        insta::assert_snapshot!(summary(samples::failed_roll()));
+        insta::assert_snapshot!(summary(&samples::failed_roll()));
     }
 
     #[test]
@@ -220,7 +220,7 @@ mod tests {
             next: None,
             took: Duration::ZERO,
         });
-        let text = summary(events.into_iter().map(|event| (Duration::ZERO, event)).collect());
+        let text = summary(&events.into_iter().map(|event| (Duration::ZERO, event)).collect::<Vec<_>>());
         assert!(text.contains("1500 more hosts are not shown.") && text.contains("... 41 more lines"));
         assert!(text.len() < 200_000, "{}", text.len());
     }

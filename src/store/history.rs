@@ -1,6 +1,6 @@
 //! The releases of a fleet, numbered from 1, and the choices that are in force between runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 use jiff::Timestamp;
@@ -11,6 +11,8 @@ use crate::config::model::Config;
 use crate::release::Release;
 
 const CURRENT: &str = "current.json";
+/// How many releases the history keeps at least; older ones only while something needs them.
+pub const RETAIN: usize = 10;
 /// How many releases are read side by side.
 const AT_ONCE: usize = 32;
 
@@ -137,7 +139,26 @@ pub async fn numbers_by_host_release(store: &Store) -> Result<BTreeMap<String, u
     Ok(hosts.collect())
 }
 
-async fn numbers(store: &Store) -> Result<Vec<u64>, StoreError> {
+/// The numbers of releases that the history need not keep: all but the newest [`RETAIN`] and those that are needed.
+/// `numbers` in ascending order.
+pub fn surplus(numbers: &[u64], needed: &BTreeSet<u64>) -> Vec<u64> {
+    let old = numbers.len().saturating_sub(RETAIN);
+    numbers.iter().take(old).filter(|number| !needed.contains(number)).copied().collect()
+}
+
+/// Removes a release from the history.
+///
+/// # Errors
+/// When the state cannot be written.
+pub async fn remove(store: &Store, number: u64) -> Result<(), StoreError> {
+    store.remove(&key(number)).await
+}
+
+/// The numbers of all releases on record, oldest first.
+///
+/// # Errors
+/// When the state cannot be read.
+pub async fn numbers(store: &Store) -> Result<Vec<u64>, StoreError> {
     let keys = store.list("releases").await?;
     Ok(keys.iter().filter_map(|key| key.rsplit('/').next()?.strip_suffix(".json")?.parse().ok()).collect())
 }
@@ -180,6 +201,27 @@ mod tests {
         let all = all(&store).await.unwrap();
         assert!(all.iter().map(|r| (r.number, r.release.os.as_str())).eq([(1, "1"), (2, "2"), (3, "1")]));
         assert!(all.iter().all(|recorded| recorded.at.is_some()));
+    }
+
+    #[tokio::test]
+    async fn old_releases_go_unless_something_needs_them_and_numbers_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::folder(folder.path()).unwrap();
+        for os in 1..=13 {
+            record(&store, &release_of(&os.to_string())).await.unwrap();
+        }
+        let known = numbers(&store).await.unwrap();
+        assert!(surplus(&known[..10], &BTreeSet::new()).is_empty());
+        let going = surplus(&known, &BTreeSet::from([2, 12]));
+        assert_eq!(going, [1, 3]);
+        for number in going {
+            remove(&store, number).await.unwrap();
+        }
+        assert_eq!(numbers(&store).await.unwrap().len(), 11);
+        assert_eq!(
+            (release(&store, 1).await.unwrap(), record(&store, &release_of("14")).await.unwrap()),
+            (None, 14)
+        );
     }
 
     #[tokio::test]

@@ -274,8 +274,8 @@ mod tests {
     fn the_worst_of_a_batch_decides() {
         let innocent = Stopped { blames_release: false, ..failed_at(Phase::Restored) };
         let verdict = |failed: &[Stopped], on_new: &[&str]| stopped(failed, &progress(on_new), true).verdict;
-        assert_eq!(verdict(&[innocent.clone()], &[]), Verdict::Unchanged);
-        assert_eq!(verdict(&[innocent.clone()], &["t-1"]), Verdict::Paused);
+        assert_eq!(verdict(std::slice::from_ref(&innocent), &[]), Verdict::Unchanged);
+        assert_eq!(verdict(std::slice::from_ref(&innocent), &["t-1"]), Verdict::Paused);
         assert_eq!(verdict(&[innocent.clone(), failed_at(Phase::Restored)], &[]), Verdict::RolledBack);
         assert_eq!(verdict(&[failed_at(Phase::Restored), failed_at(Phase::LeftOut)], &[]), Verdict::Mixed);
         let end = stopped(&[innocent, failed_at(Phase::Untouched)], &progress(&[]), true);
