@@ -43,6 +43,7 @@ mod roll;
 mod roll_os;
 mod rollback;
 mod schema;
+mod simulate;
 mod ssh;
 mod state;
 mod status;
@@ -145,6 +146,8 @@ enum Command {
     History(history::History),
     /// Write a page about a roll: hosts and phases over time, the hosts that served against the floor
     Report(report::Report),
+    /// Roll in virtual time over hosts in memory: duration, capacity and how it ends; needs no host
+    Simulate(simulate::Simulate),
     /// Print the least-privilege IAM policy of whoever runs this fleet, or of its hosts
     IamPolicy(iam_policy::IamPolicy),
     /// Print the JSON Schema of fleet.yaml
@@ -280,6 +283,7 @@ fn run(Cli { global, command }: Cli) -> Run {
         Command::Unlock(command) => waits(async move { command.run(&global).await }),
         Command::History(command) => waits(async move { command.run(&global).await }),
         Command::Report(command) => waits(async move { command.run(&global).await }),
+        Command::Simulate(command) => waits(async move { command.run(&global).await }),
         Command::IamPolicy(command) => Run::Done(command.run(&global)),
         Command::Schema(_) => Run::Done(schema::Schema::run()),
         Command::Completions(command) => Run::Done(command.run(&mut Cli::command())),

@@ -20,7 +20,7 @@ use crate::store::{history, journal};
 /// The exit code where a roll would change something.
 const CHANGES: u8 = 2;
 /// How many records of the journal the forecast is made of.
-const RECORDS: usize = 400;
+pub(super) const RECORDS: usize = 400;
 
 /// Show what `fleet roll` would change, host by host and line by line, and change nothing; exit 2 if it would.
 #[derive(Debug, Args)]

@@ -20,6 +20,7 @@ mod plain;
 pub mod plan_text;
 #[cfg(test)]
 mod samples;
+pub mod simulate_text;
 mod stream;
 mod style;
 mod summary;

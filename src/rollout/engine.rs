@@ -18,19 +18,19 @@ use crate::secrets::SecretSource;
 use crate::store::Store;
 
 mod bring;
-mod convert;
-mod ends;
+pub(in crate::rollout) mod convert;
+pub(in crate::rollout) mod ends;
 mod give;
 mod health_change;
 mod hold;
-mod in_place;
+pub(in crate::rollout) mod in_place;
 mod os_check;
 mod os_ends;
 mod os_look;
 mod os_roll;
 mod reboot;
-mod replace;
-mod roll;
+pub(in crate::rollout) mod replace;
+pub(in crate::rollout) mod roll;
 mod soak;
 mod take_back;
 mod traffic;
@@ -39,6 +39,7 @@ mod watch_health;
 pub use bring::InForce;
 pub use os_roll::OsRoll;
 pub use roll::{Back, Roll};
+pub(in crate::rollout) use watch_health::FIRST_INTERVAL;
 pub use watch_health::{Watched, watch_health};
 
 /// How long one look at a host may take, beside the time that its probe may take.

@@ -1,6 +1,6 @@
 //! How long a roll will take, from how long hosts took before. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -54,6 +54,42 @@ impl Pace {
     }
 }
 
+/// How long single phases took, at the median; nothing for one that is not in the journal at hand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PhasePace {
+    /// Until images and files had arrived.
+    pub pull: Option<Duration>,
+    /// Until open connections had ended.
+    pub drain: Option<Duration>,
+    /// From the switch until the wanted digests ran.
+    pub restart: Option<Duration>,
+}
+
+impl PhasePace {
+    /// What the records say. The records are in their order; hosts may be worked on side by side.
+    pub fn of(records: &[Record]) -> Self {
+        let mut entered: HashMap<(&str, Phase), Timestamp> = HashMap::new();
+        let (mut pull, mut drain, mut restart) = (Vec::new(), Vec::new(), Vec::new());
+        for record in records {
+            let Entry::HostEntered { host, phase, .. } = &record.entry else { continue };
+            let (begun, durations) = match phase {
+                Phase::Drain => (Phase::Pull, &mut pull),
+                Phase::Switch => (Phase::Drain, &mut drain),
+                Phase::Probe => (Phase::Switch, &mut restart),
+                _ => (*phase, &mut Vec::new()),
+            };
+            let since = entered.remove(&(host, begun)).map(|at| record.at.duration_since(at));
+            durations.extend(since.and_then(|took| Duration::try_from(took).ok()));
+            entered.insert((host, *phase), record.at);
+        }
+        let median = |mut durations: Vec<Duration>| {
+            durations.sort();
+            durations.get(durations.len() / 2).copied()
+        };
+        Self { pull: median(pull), drain: median(drain), restart: median(restart) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;
@@ -97,5 +133,24 @@ mod tests {
         assert_eq!(Pace::of(&records[3..7]), Some(Pace { hosts: 1, median_seconds: 4.0, p95_seconds: 4.0 }));
         assert_eq!(Pace::of(&records[7..]), None);
         assert_eq!(Pace::of(&[]), None);
+    }
+
+    #[test]
+    fn phases_are_measured_host_by_host() {
+        let records = [
+            at(0, enters("a", Phase::Pull)),
+            at(1, enters("b", Phase::Pull)),
+            at(5, enters("a", Phase::Drain)),
+            at(7, enters("b", Phase::Drain)),
+            at(8, enters("a", Phase::Switch)),
+            at(9, enters("a", Phase::Verify)),
+            at(10, enters("a", Phase::Probe)),
+            // The first try of b ended; what began before is of the past.
+            at(90, enters("b", Phase::Pull)),
+        ];
+        let seconds = |s| Some(Duration::from_secs(s));
+        let pace = PhasePace { pull: seconds(6), drain: seconds(3), restart: seconds(2) };
+        assert_eq!(PhasePace::of(&records), pace);
+        assert_eq!(PhasePace::of(&[]), PhasePace::default());
     }
 }

@@ -17,6 +17,7 @@ pub mod preview;
 pub mod replace;
 pub mod rows;
 pub mod scale;
+pub mod simulate;
 pub mod strategy;
 
 pub use error::RollError;

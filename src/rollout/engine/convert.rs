@@ -41,12 +41,16 @@ pub(super) struct Converted {
 }
 
 impl Converted {
-    /// Whether the release is to blame: the host takes orders, runs its former release, and did not serve this one.
+    /// Whether the release is to blame.
     pub(super) fn blames_release(&self) -> bool {
-        let on_new =
-            matches!(self.failed_at, Some(Phase::Switch | Phase::Verify | Phase::Probe | Phase::Undrain));
-        self.last == Phase::Restored && on_new && !self.unreached
+        blames_release(self.last, self.failed_at, self.unreached)
     }
+}
+
+/// Whether the release is to blame: the host takes orders, runs its former release, and did not serve this one.
+pub(in crate::rollout) fn blames_release(last: Phase, failed_at: Option<Phase>, unreached: bool) -> bool {
+    let on_new = matches!(failed_at, Some(Phase::Switch | Phase::Verify | Phase::Probe | Phase::Undrain));
+    last == Phase::Restored && on_new && !unreached
 }
 
 /// One conversion under way.

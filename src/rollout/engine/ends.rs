@@ -11,44 +11,44 @@ use crate::rollout::plan::Wanted;
 
 /// How far a roll has come, seen from all runs and not from this one alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Progress {
+pub(in crate::rollout) struct Progress {
     /// Hosts that carry the wanted release, whoever brought it there.
-    pub(super) on_new: BTreeSet<String>,
+    pub(in crate::rollout) on_new: BTreeSet<String>,
     /// Hosts that this run converted, in order.
-    pub(super) converted: Vec<String>,
+    pub(in crate::rollout) converted: Vec<String>,
     /// Hosts of another release that this run began to remove.
-    pub(super) retired: BTreeSet<String>,
+    pub(in crate::rollout) retired: BTreeSet<String>,
     /// Whether a host shows that the release is to blame.
-    pub(super) unproven: bool,
+    pub(in crate::rollout) unproven: bool,
     /// Hosts that no look of this run has reached: an earlier run may have brought the release there.
-    pub(super) unknown: BTreeSet<String>,
+    pub(in crate::rollout) unknown: BTreeSet<String>,
     /// Hosts that a look of this run has reached. Nobody else changes them meanwhile.
     known: BTreeSet<String>,
     /// Hosts that were left behind as the policy allows, with the reason.
-    pub(super) owed: BTreeMap<String, String>,
+    pub(in crate::rollout) owed: BTreeMap<String, String>,
 }
 
 /// A host that did not come to the release.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stopped {
+pub(in crate::rollout) struct Stopped {
     /// The host.
-    pub(super) host: String,
+    pub(in crate::rollout) host: String,
     /// Where it ended.
-    pub(super) last: Phase,
+    pub(in crate::rollout) last: Phase,
     /// Whether the release is to blame.
-    pub(super) blames_release: bool,
+    pub(in crate::rollout) blames_release: bool,
 }
 
 impl Stopped {
     /// Whether it serves as it did before, and the release is not to blame.
-    pub(super) fn is_as_before(&self) -> bool {
+    pub(in crate::rollout) fn is_as_before(&self) -> bool {
         matches!(self.last, Phase::Untouched | Phase::Restored) && !self.blames_release
     }
 }
 
 impl Progress {
     /// Takes note of what a look shows.
-    pub(super) fn note(&mut self, wanted: &BTreeMap<String, Wanted>, observed: &[Observed]) {
+    pub(in crate::rollout) fn note(&mut self, wanted: &BTreeMap<String, Wanted>, observed: &[Observed]) {
         for observed in observed {
             let Some(wanted) = wanted.get(&observed.host.group) else { continue };
             let name = &observed.host.name;
@@ -72,7 +72,7 @@ impl Progress {
 
     /// Takes hosts out of the account that failed: an earlier run may have left the release on them, but they are none
     /// that has taken it.
-    pub(super) fn discount<'h>(&mut self, hosts: impl IntoIterator<Item = &'h str>) {
+    pub(in crate::rollout) fn discount<'h>(&mut self, hosts: impl IntoIterator<Item = &'h str>) {
         for host in hosts {
             self.on_new.remove(host);
             self.unknown.remove(host);
@@ -90,12 +90,12 @@ impl Progress {
     }
 
     /// Whether the fleet is as it was, but for the host at hand and as far as anybody knows.
-    pub(super) fn is_untouched(&self) -> bool {
+    pub(in crate::rollout) fn is_untouched(&self) -> bool {
         self.on_new.is_empty() && self.retired.is_empty()
     }
 
     /// Whether a host other than the one at hand may have the release.
-    pub(super) fn may_have_spread(&self) -> bool {
+    pub(in crate::rollout) fn may_have_spread(&self) -> bool {
         !self.is_untouched() || !self.unknown.is_empty()
     }
 
@@ -127,7 +127,7 @@ fn end(verdict: Verdict, summary: String, next: Option<&str>) -> End {
     End { verdict, summary, next: next.map(str::to_owned) }
 }
 
-pub(super) fn matches(observed: &[Observed], progress: &Progress, took: Duration) -> End {
+pub(in crate::rollout) fn matches(observed: &[Observed], progress: &Progress, took: Duration) -> End {
     let hosts = observed.len();
     if !progress.owed.is_empty() {
         let owed: Vec<String> =
@@ -144,19 +144,19 @@ pub(super) fn matches(observed: &[Observed], progress: &Progress, took: Duration
     end(Verdict::Matches, summary, None)
 }
 
-pub(super) fn halted(out: &BTreeMap<String, String>, progress: &Progress) -> End {
+pub(in crate::rollout) fn halted(out: &BTreeMap<String, String>, progress: &Progress) -> End {
     let reasons: Vec<String> = out.iter().map(|(host, reason)| format!("{host}: {reason}")).collect();
     let summary = format!("no host may be taken out while these are: {}", reasons.join("; "));
     let next = "fleet status shows them, fleet up starts or replaces what is missing";
     end(progress.failed(Verdict::Unchanged), summary, Some(next))
 }
 
-pub(super) fn unsteady(host: &str, progress: &Progress) -> End {
+pub(in crate::rollout) fn unsteady(host: &str, progress: &Progress) -> End {
     let summary = format!("{host} was healthy and then was not; the roll stops");
     end(progress.failed(Verdict::Unchanged), summary, Some("fleet status and fleet logs show why"))
 }
 
-pub(super) fn interrupted(next_host: &str, progress: &Progress) -> End {
+pub(in crate::rollout) fn interrupted(next_host: &str, progress: &Progress) -> End {
     let done = match (progress.converted.as_slice(), progress.retired.is_empty()) {
         ([], true) => "no host was changed".to_owned(),
         ([], false) => progress.others(),
@@ -170,7 +170,7 @@ pub(super) fn interrupted(next_host: &str, progress: &Progress) -> End {
 }
 
 /// A batch of hosts of which some did not come to the release.
-pub(super) fn stopped(failed: &[Stopped], progress: &Progress, restores: bool) -> End {
+pub(in crate::rollout) fn stopped(failed: &[Stopped], progress: &Progress, restores: bool) -> End {
     let of = |is: fn(&Stopped) -> bool| -> Vec<&str> {
         failed.iter().filter(|stopped| is(stopped)).map(|stopped| stopped.host.as_str()).collect()
     };
@@ -211,7 +211,7 @@ pub(super) fn stopped(failed: &[Stopped], progress: &Progress, restores: bool) -
 }
 
 /// The release did not prove itself, and the hosts that had it went back.
-pub(super) fn rolled_back(failure: &End, way_back: &End, hosts: &[String]) -> End {
+pub(in crate::rollout) fn rolled_back(failure: &End, way_back: &End, hosts: &[String]) -> End {
     match way_back.verdict {
         Verdict::Matches => {
             let hosts = if hosts.is_empty() { "nobody else".to_owned() } else { hosts.join(", ") };
@@ -239,7 +239,7 @@ pub(super) fn rolled_back(failure: &End, way_back: &End, hosts: &[String]) -> En
 }
 
 /// A new host did not come to serve the release that it was launched with.
-pub(super) fn unfit(host: &str, progress: &Progress, removed: bool) -> End {
+pub(in crate::rollout) fn unfit(host: &str, progress: &Progress, removed: bool) -> End {
     let (verdict, what) = match removed {
         true => (progress.failed(Verdict::RolledBack), "did not serve and was removed again"),
         false => (Verdict::Paused, "does not serve and waits outside the load balancer"),
@@ -253,7 +253,7 @@ pub(super) fn unfit(host: &str, progress: &Progress, removed: bool) -> End {
 }
 
 /// An effect failed where no host is to blame; the hosts stay as they are.
-pub(super) fn failed(error: &RollError, touched: bool, progress: &Progress) -> End {
+pub(in crate::rollout) fn failed(error: &RollError, touched: bool, progress: &Progress) -> End {
     let verdict = if touched { Verdict::Mixed } else { progress.failed(Verdict::Unchanged) };
     end(verdict, format!("{error}; {}", progress.others()), Some("the same command again goes on from here"))
 }

@@ -22,9 +22,9 @@ use crate::store::history;
 use crate::store::journal::Journal;
 
 /// Before a host that failed for reasons of its own, or of a registry or a load balancer, is tried once more.
-const RETRY_PAUSE: Duration = Duration::from_secs(3);
+pub(in crate::rollout) const RETRY_PAUSE: Duration = Duration::from_secs(3);
 /// How many hosts are worked on side by side, however many may be out: each costs this machine an ssh.
-const AT_ONCE: usize = 64;
+pub(in crate::rollout) const AT_ONCE: usize = 64;
 
 /// What this run knows beside what it sees.
 #[derive(Default)]

@@ -12,7 +12,7 @@ use super::ends::{self, Progress};
 use super::hold::{Hold, RESUME_OR_ABORT};
 use super::roll::{Roll, SECOND_LOOKS};
 use super::{Engine, LOOK_DEADLINE, RollError};
-use crate::config::model::OnFailure;
+use crate::config::model::{Config, OnFailure};
 use crate::event::Event;
 use crate::hooks::{Facts, Moment};
 use crate::inventory::Observed;
@@ -27,7 +27,7 @@ use crate::store::history;
 use crate::store::journal::{Act, Entry, Journal};
 
 /// Between two looks while nothing is under way but the provider's list, or after a look that may have been chance.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+pub(in crate::rollout) const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long a host may be missing from the list of the provider that launched it.
 const HIDDEN: Duration = Duration::from_secs(60);
 
@@ -111,7 +111,7 @@ impl Engine<'_> {
         progress: &mut Progress,
     ) -> Result<Option<End>, RollError> {
         let Some(wanted) = roll.wanted.get(group) else { return Ok(None) };
-        let bounds = self.bounds(roll, group, wanted.count);
+        let bounds = bounds(self.config, group, wanted.count, roll.taken_back.is_some());
         let under_way = UnderWay::default();
         let mut course = Course { group, wanted, bounds, under_way, stop: None, said: BTreeMap::new() };
         let mut running = Running::default();
@@ -197,20 +197,6 @@ impl Engine<'_> {
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
-    }
-
-    /// The bounds of a group. Hosts with addresses of their own hand them on, so there are as many above the count as
-    /// there are addresses to spare.
-    fn bounds(&self, roll: &Roll<'_>, group: &str, count: u32) -> Bounds {
-        let addresses = self.config.groups.get(group).map_or(0, |group| group.addresses.len());
-        let spare = match u32::try_from(addresses) {
-            Ok(0) | Err(_) => u32::MAX,
-            Ok(addresses) => addresses.saturating_sub(count),
-        };
-        let policy = &self.config.roll;
-        // A release that served before needs no new proof.
-        let waves = if roll.taken_back.is_some() { Waves::NONE } else { Waves::of(&policy.waves, count) };
-        Bounds { max_unavailable: policy.max_unavailable.of(count), surge: policy.surge.min(spare), waves }
     }
 
     /// Runs the hook before each host that is about to be launched.
@@ -405,6 +391,19 @@ impl Engine<'_> {
             Stop::Failed(error) => Ok(ends::failed(&error, false, progress)),
         }
     }
+}
+
+/// The bounds of a group. Hosts with addresses of their own hand them on, so there are as many above the count as there
+/// are addresses to spare. On the way back there are no waves: a release that served before needs no new proof.
+pub(in crate::rollout) fn bounds(config: &Config, group: &str, count: u32, goes_back: bool) -> Bounds {
+    let addresses = config.groups.get(group).map_or(0, |group| group.addresses.len());
+    let spare = match u32::try_from(addresses) {
+        Ok(0) | Err(_) => u32::MAX,
+        Ok(addresses) => addresses.saturating_sub(count),
+    };
+    let policy = &config.roll;
+    let waves = if goes_back { Waves::NONE } else { Waves::of(&policy.waves, count) };
+    Bounds { max_unavailable: policy.max_unavailable.of(count), surge: policy.surge.min(spare), waves }
 }
 
 fn gone(host: &str) -> RollError {

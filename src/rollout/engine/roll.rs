@@ -23,9 +23,9 @@ use crate::store::history::{self, Current};
 use crate::store::journal::{Entry, Journal};
 
 /// One bad look may be chance; this many more are taken before a roll ends over one.
-pub(super) const SECOND_LOOKS: u32 = 3;
+pub(in crate::rollout) const SECOND_LOOKS: u32 = 3;
 /// Between two such looks.
-pub(super) const SECOND_LOOK_INTERVAL: Duration = Duration::from_millis(700);
+pub(in crate::rollout) const SECOND_LOOK_INTERVAL: Duration = Duration::from_millis(700);
 
 /// A roll that is wanted.
 #[derive(Clone, Copy)]
