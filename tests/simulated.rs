@@ -17,7 +17,7 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use trial::{HOSTS, Outcome, Trial};
+use trial::{HOSTS, Outcome, Trial, Way};
 use world::{Fault, Mistake};
 
 /// How many pairs of crashes are tried, evenly spread over all that there are.
@@ -28,12 +28,22 @@ fn good() -> Trial {
 }
 
 fn broken_on_second() -> Trial {
-    Trial { broken: BTreeSet::from([1]), ..good() }
+    Trial { broken: BTreeSet::from(["t-2".to_owned()]), ..good() }
 }
 
 fn assert_ends(what: &str, outcome: &Outcome, code: u8) {
     assert!(outcome.violations.is_empty(), "{what}: {:?}", outcome.violations);
     assert_eq!(outcome.codes.last(), Some(&code), "{what}: {:?}", outcome.codes);
+}
+
+fn replaced() -> Trial {
+    Trial { way: Way::Replace, ..good() }
+}
+
+/// The first new host, t-4, serves; no other does.
+fn replaced_broken_on_second() -> Trial {
+    let broken = ["t-1", "t-2", "t-3", "t-5"].map(str::to_owned);
+    Trial { broken: BTreeSet::from(broken), ..replaced() }
 }
 
 /// Every crash at every boundary, then the same command again.
@@ -86,6 +96,16 @@ fn a_bad_release_goes_back_whatever_boundary_fails() {
 }
 
 #[test]
+fn new_hosts_take_the_place_of_the_old_whatever_boundary_fails() {
+    println!("replace, good release: {} boundaries", crash_everywhere(&replaced(), 0));
+}
+
+#[test]
+fn new_hosts_of_a_bad_release_leave_again_whatever_boundary_fails() {
+    println!("replace, bad release: {} boundaries", crash_everywhere(&replaced_broken_on_second(), 11));
+}
+
+#[test]
 fn a_good_release_survives_two_crashes() {
     crash_twice(&good(), 0);
 }
@@ -109,6 +129,7 @@ fn caught(trial: &Trial, words: &str) {
 fn the_checks_can_fail() {
     let mistaken = |mistake| Trial { mistake: Some(mistake), ..good() };
     caught(&mistaken(Mistake::DrainIgnored), "a switch under traffic");
+    caught(&Trial { way: Way::Replace, ..mistaken(Mistake::DrainIgnored) }, "removed under traffic");
     // Only an engine that is too trusting would take these for a success; this one must not.
     for mistake in [Mistake::UndrainForgotten, Mistake::SwitchPretended] {
         let outcome = mistaken(mistake).run();

@@ -21,7 +21,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult,
 };
 
-use super::world::{Ran, World};
+use super::world::{Ran, State, World};
 
 const SWITCH: &str = include_str!("../../src/rollout/host/switch.sh");
 const RESTORE: &str = include_str!("../../src/rollout/host/restore.sh");
@@ -45,10 +45,10 @@ impl Provider for Edges {
         Ok(())
     }
     async fn list(&self) -> Result<Vec<Host>> {
-        self.0.cross(|s| Ok(s.machines.iter().map(|m| m.host.clone()).collect()), refused).await
+        self.0.cross(|s| Ok(s.hosts()), refused).await
     }
-    async fn launch(&self, _: &[Launch], _: &dyn Events) -> Result<Vec<Host>> {
-        Err(refused())
+    async fn launch(&self, launches: &[Launch], _: &dyn Events) -> Result<Vec<Host>> {
+        self.0.cross(|s| Ok(s.launch(launches)), refused).await
     }
     async fn reach_registry(&self, _: &[Host], _: &str) -> Result<()> {
         Ok(())
@@ -56,8 +56,12 @@ impl Provider for Edges {
     async fn start(&self, _: &[Host]) -> Result<()> {
         Err(refused())
     }
-    async fn terminate(&self, _: &[Host]) -> Result<()> {
-        Err(refused())
+    async fn terminate(&self, hosts: &[Host]) -> Result<()> {
+        let terminate = |s: &mut State| {
+            s.terminate(hosts);
+            Ok(())
+        };
+        self.0.cross(terminate, refused).await
     }
     async fn teardown(&self, _: &dyn Events) -> Result<()> {
         Err(refused())
@@ -69,8 +73,12 @@ impl Provider for Edges {
 
 #[async_trait]
 impl LoadBalancer for Edges {
-    async fn sync(&self, _: &[Host]) -> Result<()> {
-        self.0.cross(|_| Ok(()), refused).await
+    async fn sync(&self, members: &[Host]) -> Result<()> {
+        let sync = |s: &mut State| {
+            s.sync(members);
+            Ok(())
+        };
+        self.0.cross(sync, refused).await
     }
     async fn drain(&self, hosts: &[&Host]) -> Result<()> {
         self.0
@@ -110,10 +118,9 @@ impl Probe for Edges {
     async fn look(&self, host: &Host, ask: Option<&Ask>, _: Duration) -> Result<HostReport> {
         let looked = self.0.cross(
             |s| {
-                let number = s.number(host);
-                if !s.is_reachable(number) {
+                let Some(number) = s.find(host).filter(|&number| s.is_reachable(number)) else {
                     return Err(unreachable(host));
-                }
+                };
                 let record = s.machines[number].record.clone();
                 let service = |(name, image): (&String, &String)| {
                     let container = ContainerState {
@@ -166,10 +173,9 @@ impl HostChannel for Edges {
     async fn run(&self, host: &Host, script: &str, stdin: &[u8], _: Duration) -> Result<Output> {
         let ran = self.0.cross(
             |s| {
-                let number = s.number(host);
-                if !s.is_reachable(number) {
+                let Some(number) = s.find(host).filter(|&number| s.is_reachable(number)) else {
                     return Err(unreachable(host));
-                }
+                };
                 let ran: Ran = if script.ends_with(STAGE) {
                     s.stage(number, variable(script, "staged").to_owned(), record_in(stdin))
                 } else if script.ends_with(SWITCH) {

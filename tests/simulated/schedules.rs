@@ -50,7 +50,7 @@ impl Draw {
 fn trial(seed: u64) -> Trial {
     let mut draw = Draw::new(seed);
     let is_bad = draw.below(3) == 0;
-    let broken = if is_bad { BTreeSet::from([draw.host()]) } else { BTreeSet::new() };
+    let broken = if is_bad { BTreeSet::from([format!("t-{}", draw.host() + 1)]) } else { BTreeSet::new() };
     let faults: BTreeMap<u64, Fault> =
         (0..1 + draw.below(5)).map(|_| (draw.below(REACH), draw.fault())).collect();
     // Longer than any fault lasts; now and then longer than the dead man's timer as well.

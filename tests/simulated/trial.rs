@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use fleet::config::{self, Config};
+use fleet::config::{self, Config, model::Strategy};
 use fleet::release::{GroupRelease, HostRecord, ImageChoice, Manifest, Release};
 use fleet::rollout::engine::{Engine, InForce};
 use fleet::rollout::error::Verdict;
@@ -64,11 +64,21 @@ fn release(version: &str) -> Release {
     }
 }
 
+/// How hosts come to a release.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Way {
+    #[default]
+    InPlace,
+    Replace,
+}
+
 /// What is tried.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Trial {
-    /// Hosts on which the new release does not serve.
-    pub(crate) broken: BTreeSet<usize>,
+    /// Whether hosts change in place or are made anew.
+    pub(crate) way: Way,
+    /// The names of hosts on which the new release does not serve.
+    pub(crate) broken: BTreeSet<String>,
     /// What strikes, by the number of the boundary, over all runs.
     pub(crate) faults: BTreeMap<u64, Fault>,
     pub(crate) mistake: Option<Mistake>,
@@ -113,7 +123,8 @@ impl Trial {
             state.crossings = 0;
             state.faults.clone_from(&self.faults);
             state.mistake = self.mistake.unwrap_or(Mistake::None);
-            state.broken = self.broken.iter().map(|&host| (host, image("2"))).collect();
+            state.broken = self.broken.iter().map(|host| (host.clone(), image("2"))).collect();
+            state.records = RELEASES.iter().map(|release| release.groups["default"].record.clone()).collect();
             for &host in &self.drained {
                 state.machines[host].drained = true;
             }
@@ -182,7 +193,11 @@ impl Trial {
         let known = history::release(&store, current.release).await?;
         let number = history::record(&store, new).await?;
         let in_force = InForce { current, release: known };
-        Ok(engine.bring(&in_force, new, number, CONFIG.roll.strategy).await?.verdict)
+        let strategy = match self.way {
+            Way::InPlace => Strategy::InPlace,
+            Way::Replace => Strategy::Replace,
+        };
+        Ok(engine.bring(&in_force, new, number, strategy).await?.verdict)
     }
 }
 

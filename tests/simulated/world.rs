@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use fleet::provider::{Host, Member, Power};
+use fleet::provider::{Endpoint, Host, Launch, Member, Power};
 use fleet::release::HostRecord;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+/// How long a new host boots.
+const BOOT: Duration = Duration::from_secs(2);
 /// How long a crossing of a boundary takes when nothing strikes.
 const LATENCY: Duration = Duration::from_millis(5);
 
@@ -43,6 +45,10 @@ pub(crate) struct Machine {
     pub(crate) host: Host,
     pub(crate) record: HostRecord,
     pub(crate) drained: bool,
+    /// Whether the load balancer knows it.
+    is_member: bool,
+    /// When it can be reached for the first time.
+    boots_until: Option<Instant>,
     /// What was staged, by the path that the stage script names.
     staged: BTreeMap<String, HostRecord>,
     backups: BTreeMap<String, Backup>,
@@ -68,15 +74,20 @@ pub(crate) enum Mistake {
 
 pub(crate) struct State {
     pub(crate) machines: Vec<Machine>,
+    /// How many hosts are wanted, how many of them may be out, and how many more may exist.
+    pub(crate) count: usize,
     pub(crate) max_unavailable: usize,
+    pub(crate) surge: usize,
+    /// What hosts can be launched with.
+    pub(crate) records: Vec<HostRecord>,
     /// Which image does not serve, on which hosts.
-    pub(crate) broken: BTreeSet<(usize, String)>,
+    pub(crate) broken: BTreeSet<(String, String)>,
     pub(crate) faults: BTreeMap<u64, Fault>,
     pub(crate) crossings: u64,
     /// The release of each host at the beginning of all runs.
     pub(crate) former: String,
     /// Hosts that ever took another release than the former.
-    taken: BTreeSet<usize>,
+    taken: BTreeSet<String>,
     pub(crate) mistake: Mistake,
     pub(crate) violations: Vec<String>,
 }
@@ -91,34 +102,15 @@ pub(crate) type Ran = Result<String, String>;
 
 impl World {
     pub(crate) fn new(count: usize, former: &HostRecord) -> Arc<Self> {
-        let machine = |number: usize| Machine {
-            host: Host {
-                name: format!("t-{}", number + 1),
-                id: format!("i-{}", number + 1),
-                group: "default".into(),
-                power: Power::Running,
-                ssh: Some(fleet::provider::Endpoint { address: format!("10.0.0.{number}"), port: 22 }),
-                address: Some(format!("10.0.0.{number}")),
-                private_address: None,
-                created: 0,
-                started: Some(0),
-                image: None,
-                launched: None,
-                zone: None,
-            },
-            record: former.clone(),
-            drained: false,
-            staged: BTreeMap::new(),
-            backups: BTreeMap::new(),
-            dead_man: None,
-            unreachable_until: None,
-            sick_until: None,
-            excused: false,
-        };
+        let machine =
+            |number: usize| Machine::new(&format!("t-{}", number + 1), format!("i-{}", number + 1), former);
         Arc::new(Self {
             state: Mutex::new(State {
                 machines: (0..count).map(machine).collect(),
+                count,
                 max_unavailable: 1,
+                surge: 1,
+                records: Vec::new(),
                 broken: BTreeSet::new(),
                 faults: BTreeMap::new(),
                 crossings: 0,
@@ -154,11 +146,17 @@ impl World {
             }
             fault
         };
+        // Whoever drops this call meanwhile (a watch that is over) dies all the same.
+        let mut doom =
+            Doom { world: self, strikes: matches!(fault, Some(Fault::CrashBefore | Fault::CrashAfter)) };
         let pause =
             if let Some(Fault::Slow(seconds)) = fault { Duration::from_secs(seconds) } else { LATENCY };
         tokio::time::sleep(pause).await;
         match fault {
-            Some(Fault::CrashBefore) => self.crash().await,
+            Some(Fault::CrashBefore) => {
+                doom.strikes = false;
+                self.crash().await
+            }
             Some(Fault::Refused) => return Err(refuse()),
             _ => {}
         }
@@ -169,7 +167,10 @@ impl World {
             done
         };
         match fault {
-            Some(Fault::CrashAfter) => self.crash().await,
+            Some(Fault::CrashAfter) => {
+                doom.strikes = false;
+                self.crash().await
+            }
             Some(Fault::ReplyLost) => Err(refuse()),
             _ => done,
         }
@@ -181,14 +182,31 @@ impl World {
     }
 }
 
+/// A crash that is about to strike.
+struct Doom<'w> {
+    world: &'w World,
+    strikes: bool,
+}
+
+impl Drop for Doom<'_> {
+    fn drop(&mut self) {
+        if self.strikes {
+            self.world.crashed.notify_one();
+        }
+    }
+}
+
 impl State {
     fn strike(&mut self, fault: Fault) {
+        let hosts = self.machines.len();
         let until = |seconds| Some(Instant::now() + Duration::from_secs(seconds));
         match fault {
-            Fault::Unreachable(host, seconds) => self.machines[host].unreachable_until = until(seconds),
+            Fault::Unreachable(host, seconds) => {
+                self.machines[host % hosts].unreachable_until = until(seconds)
+            }
             Fault::Sick(host, seconds) => {
-                self.machines[host].sick_until = until(seconds);
-                self.machines[host].excused = true;
+                self.machines[host % hosts].sick_until = until(seconds);
+                self.machines[host % hosts].excused = true;
             }
             _ => {}
         }
@@ -210,22 +228,32 @@ impl State {
         }
     }
 
-    pub(crate) fn number(&self, host: &Host) -> usize {
-        self.machines.iter().position(|m| m.host.name == host.name).unwrap()
+    /// Where a machine is; nothing once it is gone, whoever has its name now.
+    pub(crate) fn find(&self, host: &Host) -> Option<usize> {
+        self.machines.iter().position(|m| m.host.id == host.id)
     }
 
     pub(crate) fn is_reachable(&self, number: usize) -> bool {
-        self.machines[number].unreachable_until.is_none_or(|until| until <= Instant::now())
+        let machine = &self.machines[number];
+        let over = |until: Option<Instant>| until.is_none_or(|until| until <= Instant::now());
+        over(machine.unreachable_until) && over(machine.boots_until)
     }
 
     pub(crate) fn is_healthy(&self, number: usize) -> bool {
         let machine = &self.machines[number];
-        machine.sick_until.is_none_or(|until| until <= Instant::now())
-            && !machine.record.images.values().any(|image| self.broken.contains(&(number, image.clone())))
+        let over = |until: Option<Instant>| until.is_none_or(|until| until <= Instant::now());
+        let name = &machine.host.name;
+        over(machine.sick_until)
+            && over(machine.boots_until)
+            && !machine
+                .record
+                .images
+                .values()
+                .any(|image| self.broken.contains(&(name.clone(), image.clone())))
     }
 
     fn serves(&self, number: usize) -> bool {
-        self.is_healthy(number) && !self.machines[number].drained
+        self.is_healthy(number) && !self.machines[number].drained && self.machines[number].is_member
     }
 
     pub(crate) fn members(&self) -> BTreeMap<String, Member> {
@@ -234,32 +262,95 @@ impl State {
             let (drained, up) = (machine.drained, self.is_healthy(number));
             (machine.host.name.clone(), Member { drained, up, connections: Some(0) })
         };
-        (0..self.machines.len()).map(member).collect()
+        (0..self.machines.len()).filter(|&number| self.machines[number].is_member).map(member).collect()
     }
 
     pub(crate) fn set_drained(&mut self, hosts: &[&Host], drained: bool) {
         let ignored = if drained { Mistake::DrainIgnored } else { Mistake::UndrainForgotten };
         for host in hosts {
-            let number = self.number(host);
+            // A member that is no member is left as it is.
+            let Some(number) = self.find(host).filter(|&number| self.machines[number].is_member) else {
+                continue;
+            };
             if self.mistake != ignored {
                 self.machines[number].drained = drained;
             }
         }
     }
 
-    /// The floor, after every step.
+    /// Makes machines, and adopts those of the same name. They boot from now on.
+    pub(crate) fn launch(&mut self, launches: &[Launch]) -> Vec<Host> {
+        for launch in launches {
+            if self.machines.iter().all(|machine| machine.host.name != launch.name) {
+                let record = self.records.iter().find(|record| record.release == launch.release).unwrap();
+                let mut machine = Machine::new(&launch.name, format!("l-{}", self.crossings), record);
+                machine.host.launched = Some(launch.release.clone());
+                machine.is_member = false;
+                machine.boots_until = Some(Instant::now() + BOOT);
+                self.machines.push(machine);
+            }
+        }
+        self.hosts()
+            .into_iter()
+            .filter(|host| launches.iter().any(|launch| launch.name == host.name))
+            .collect()
+    }
+
+    pub(crate) fn hosts(&self) -> Vec<Host> {
+        let mut hosts: Vec<Host> = self.machines.iter().map(|machine| machine.host.clone()).collect();
+        hosts.sort_by(|one, other| one.name.cmp(&other.name));
+        hosts
+    }
+
+    pub(crate) fn terminate(&mut self, hosts: &[Host]) {
+        for host in hosts {
+            let Some(number) = self.find(host) else { continue };
+            if self.serves(number) {
+                self.violations.push(format!("step {}: {} removed under traffic", self.crossings, host.name));
+            }
+            self.machines.remove(number);
+        }
+    }
+
+    /// Makes the load balancer's members exactly these.
+    pub(crate) fn sync(&mut self, members: &[Host]) {
+        for machine in &mut self.machines {
+            let is_member = members.iter().any(|member| member.id == machine.host.id);
+            if is_member && !machine.is_member {
+                machine.drained = false;
+            }
+            machine.is_member = is_member;
+        }
+    }
+
+    /// The bounds, after every step.
     fn check(&mut self) {
-        let out: Vec<String> = (0..self.machines.len())
-            .filter(|&number| !self.serves(number) && !self.machines[number].excused)
-            .map(|number| self.machines[number].host.name.clone())
-            .collect();
-        if out.len() > self.max_unavailable {
-            self.violations.push(format!("step {}: out at once: {}", self.crossings, out.join(", ")));
+        let excused = |number: &usize| self.machines[*number].excused;
+        let serving =
+            (0..self.machines.len()).filter(|number| self.serves(*number) || excused(number)).count();
+        if serving + self.max_unavailable < self.count {
+            let serves = |number: &usize| self.serves(*number);
+            let out = (0..self.machines.len()).filter(|number| !serves(number) && !excused(number));
+            let out: Vec<&str> = out.map(|number| self.machines[number].host.name.as_str()).collect();
+            let out = format!("step {}: out at once: {}", self.crossings, out.join(", "));
+            self.violations.push(out);
+        }
+        if self.machines.len() > self.count + self.surge {
+            let exist = format!("step {}: {} machines exist", self.crossings, self.machines.len());
+            self.violations.push(exist);
         }
     }
 
     /// What must be so when a run says that every host runs this release and serves.
     pub(crate) fn check_end(&mut self, release: &str) {
+        // Each of them is listed and of the release, so one more or less is one that nobody wants, or nobody has.
+        if self.machines.len() != self.count {
+            self.violations.push(format!(
+                "the end: {} machines exist, not {}",
+                self.machines.len(),
+                self.count
+            ));
+        }
         for number in 0..self.machines.len() {
             let machine = &self.machines[number];
             if machine.excused {
@@ -296,14 +387,15 @@ impl State {
             machine.record = wanted;
         }
         machine.dead_man = Some((Instant::now() + prove, id.to_owned()));
+        let name = machine.host.name.clone();
         if id == self.former {
             // One that a fault made fail is out, and what is out is brought to what is wanted first.
-            if !self.taken.contains(&number) && !self.machines[number].excused {
+            if !self.taken.contains(&name) && !self.machines[number].excused {
                 self.violations
                     .push(format!("step {}: a rollback of a host that had not changed", self.crossings));
             }
         } else {
-            self.taken.insert(number);
+            self.taken.insert(name);
         }
         Ok(String::new())
     }
@@ -325,6 +417,35 @@ impl State {
 }
 
 impl Machine {
+    fn new(name: &str, id: String, record: &HostRecord) -> Self {
+        Self {
+            host: Host {
+                name: name.to_owned(),
+                ssh: Some(Endpoint { address: id.clone(), port: 22 }),
+                address: Some(id.clone()),
+                id,
+                group: "default".into(),
+                power: Power::Running,
+                private_address: None,
+                created: 0,
+                started: Some(0),
+                image: None,
+                launched: None,
+                zone: None,
+            },
+            record: record.clone(),
+            drained: false,
+            is_member: true,
+            boots_until: None,
+            staged: BTreeMap::new(),
+            backups: BTreeMap::new(),
+            dead_man: None,
+            unreachable_until: None,
+            sick_until: None,
+            excused: false,
+        }
+    }
+
     fn restore(&mut self, id: &str) -> Ran {
         self.dead_man = None;
         if self.record.release != id {
