@@ -171,6 +171,13 @@ fn record_in(bundle: &[u8]) -> HostRecord {
 impl HostChannel for Edges {
     /// Scripts are told apart by their bodies, which are the ones that hosts get; none is executed.
     async fn run(&self, host: &Host, script: &str, stdin: &[u8], _: Duration) -> Result<Output> {
+        let pace = self.0.now().pace;
+        let takes = match script {
+            script if script.ends_with(STAGE) => pace.pull,
+            script if script.ends_with(SWITCH) || script.ends_with(RESTORE) => pace.restart,
+            _ => Duration::ZERO,
+        };
+        tokio::time::sleep(takes).await;
         let ran = self.0.cross(
             |s| {
                 let Some(number) = s.find(host).filter(|&number| s.is_reachable(number)) else {

@@ -15,9 +15,10 @@ use jiff::Timestamp;
 use object_store::memory::InMemory;
 use serde_json::json;
 use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
 
 use super::edges::{Bucket, Edges};
-use super::world::{Fault, Mistake, World};
+use super::world::{Fault, Mistake, Pace, World};
 
 pub(crate) const HOSTS: usize = 3;
 /// No run of three hosts takes longer, whatever strikes.
@@ -25,13 +26,14 @@ const DEADLINE: Duration = Duration::from_secs(3 * 3600);
 /// A command that is killed is run again this often at most.
 const RUNS: usize = 8;
 
-pub(crate) static CONFIG: LazyLock<Config> = LazyLock::new(load);
+pub(crate) static CONFIG: LazyLock<Config> = LazyLock::new(|| config(HOSTS, "max_unavailable: 1"));
 pub(crate) static RELEASES: LazyLock<[Release; 2]> = LazyLock::new(|| [release("1"), release("2")]);
 
-fn load() -> Config {
+/// A fleet of this many hosts with this policy.
+pub(crate) fn config(hosts: usize, roll: &str) -> Config {
     let text = format!(
-        "name: t\ncount: {HOSTS}\nservices:\n  web:\n    image: r.example/app:v1\n    ports: [\"80:80\"]\n\
-         health: {{http: {{service: web, path: /, status: 200}}, interval: 1s, successes: 2, min_healthy: 1s, deadline: 4s}}\nroll: {{max_unavailable: 1}}\n"
+        "name: t\ncount: {hosts}\nservices:\n  web:\n    image: r.example/app:v1\n    ports: [\"80:80\"]\n\
+         health: {{http: {{service: web, path: /, status: 200}}, interval: 1s, successes: 2, min_healthy: 1s, deadline: 4s}}\nroll: {{{roll}}}\n"
     );
     config::parse(&text, "fleet.yaml", &config::Disk::new(Path::new("."))).unwrap().0
 }
@@ -86,6 +88,12 @@ pub(crate) struct Trial {
     pub(crate) drained: BTreeSet<usize>,
     /// Between a crash and the next run.
     pub(crate) idle: Duration,
+    /// What has not struck when the first run has come to an end strikes nobody: which boundary is the last depends on
+    /// the order in which tasks are polled.
+    pub(crate) at_first: bool,
+    /// Another fleet than that of three hosts.
+    pub(crate) config: Option<&'static Config>,
+    pub(crate) pace: Pace,
 }
 
 /// What came of it.
@@ -93,10 +101,16 @@ pub(crate) struct Outcome {
     /// The exit code of each run that was not killed; 1 stands for an error.
     pub(crate) codes: Vec<u8>,
     pub(crate) boundaries: u64,
+    /// How long the last run took.
+    pub(crate) took: Duration,
     pub(crate) violations: Vec<String>,
 }
 
 impl Trial {
+    fn config(&self) -> &'static Config {
+        self.config.unwrap_or(&CONFIG)
+    }
+
     /// With what it must end once nothing strikes any more: a good release arrives, even where a fault that looked like
     /// its own took it back before; a bad one is taken back.
     pub(crate) fn code(&self) -> u8 {
@@ -113,7 +127,9 @@ impl Trial {
     /// The command again and again, until no fault is left to strike and it has come to its end.
     async fn play(&self) -> Outcome {
         let [old, new] = &*RELEASES;
-        let world = World::new(HOSTS, &old.groups["default"].record);
+        let config = self.config();
+        let count = config.groups["default"].count;
+        let world = World::new(count as usize, &old.groups["default"].record);
         let objects = Arc::new(InMemory::new());
         let first = store(&world, &objects);
         history::record(&first, old).await.unwrap();
@@ -121,6 +137,9 @@ impl Trial {
         {
             let mut state = world.now();
             state.crossings = 0;
+            state.pace = self.pace;
+            state.surge = config.roll.surge as usize;
+            state.max_unavailable = config.roll.max_unavailable.of(count) as usize;
             state.faults.clone_from(&self.faults);
             state.mistake = self.mistake.unwrap_or(Mistake::None);
             state.broken = self.broken.iter().map(|host| (host.clone(), image("2"))).collect();
@@ -130,12 +149,15 @@ impl Trial {
             }
         }
         let mut codes = Vec::new();
+        let mut took = Duration::ZERO;
         for _ in 0..RUNS {
             let calm = world.now().faults.is_empty();
+            let began = Instant::now();
             let ended = tokio::select! {
                 ended = tokio::time::timeout(DEADLINE, self.command(&world, &objects)) => Some(ended),
                 () = world.crashed.notified() => None,
             };
+            took = began.elapsed();
             {
                 let mut state = world.now();
                 match ended {
@@ -156,13 +178,13 @@ impl Trial {
                 break;
             }
             // What has not struck by now strikes nobody: the last run is to be calm.
-            if codes.len() > 1 {
+            if codes.len() > usize::from(!self.at_first) {
                 world.now().faults.clear();
             }
             tokio::time::sleep(self.idle).await;
         }
         let state = world.now();
-        Outcome { codes, boundaries: state.crossings, violations: state.violations.clone() }
+        Outcome { codes, took, boundaries: state.crossings, violations: state.violations.clone() }
     }
 
     /// What `fleet roll` does once the release is put together.
@@ -175,7 +197,7 @@ impl Trial {
         let edges = Edges(Arc::clone(world));
         let (_sender, interrupt) = watch::channel(false);
         let engine = Engine {
-            config: &CONFIG,
+            config: self.config(),
             provider: &edges,
             channel: &edges,
             probe: &edges,

@@ -45,6 +45,8 @@ pub(crate) struct Machine {
     pub(crate) host: Host,
     pub(crate) record: HostRecord,
     pub(crate) drained: bool,
+    /// When it was drained last.
+    drained_at: Option<Instant>,
     /// Whether the load balancer knows it.
     is_member: bool,
     /// When it can be reached for the first time.
@@ -72,7 +74,16 @@ pub(crate) enum Mistake {
     SwitchPretended,
 }
 
+/// How long hosts take beside the crossings.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pace {
+    pub(crate) pull: Duration,
+    pub(crate) drain: Duration,
+    pub(crate) restart: Duration,
+}
+
 pub(crate) struct State {
+    pub(crate) pace: Pace,
     pub(crate) machines: Vec<Machine>,
     /// How many hosts are wanted, how many of them may be out, and how many more may exist.
     pub(crate) count: usize,
@@ -106,6 +117,7 @@ impl World {
             |number: usize| Machine::new(&format!("t-{}", number + 1), format!("i-{}", number + 1), former);
         Arc::new(Self {
             state: Mutex::new(State {
+                pace: Pace::default(),
                 machines: (0..count).map(machine).collect(),
                 count,
                 max_unavailable: 1,
@@ -260,7 +272,9 @@ impl State {
         let member = |number: usize| {
             let machine = &self.machines[number];
             let (drained, up) = (machine.drained, self.is_healthy(number));
-            (machine.host.name.clone(), Member { drained, up, connections: Some(0) })
+            let ended = machine.drained_at.is_some_and(|at| at.elapsed() >= self.pace.drain);
+            let connections = Some(u32::from(!ended && !self.pace.drain.is_zero()));
+            (machine.host.name.clone(), Member { drained, up, connections })
         };
         (0..self.machines.len()).filter(|&number| self.machines[number].is_member).map(member).collect()
     }
@@ -274,6 +288,7 @@ impl State {
             };
             if self.mistake != ignored {
                 self.machines[number].drained = drained;
+                self.machines[number].drained_at = drained.then(Instant::now);
             }
         }
     }
@@ -435,6 +450,7 @@ impl Machine {
             },
             record: record.clone(),
             drained: false,
+            drained_at: None,
             is_member: true,
             boots_until: None,
             staged: BTreeMap::new(),

@@ -75,6 +75,12 @@ impl Hosts {
         self.luck.get(host).copied()
     }
 
+    /// Whether the load balancer knows a host.
+    pub(super) fn is_member(&self, host: &str) -> bool {
+        let observed = self.places.get(host).and_then(|place| self.observed.get(*place));
+        observed.is_some_and(|observed| observed.member.is_some())
+    }
+
     /// Lets time go by.
     pub(super) fn pass(&mut self, time: Duration) {
         let missing = self.capacity.count.saturating_sub(self.capacity.serving);

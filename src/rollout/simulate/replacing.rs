@@ -145,8 +145,10 @@ impl Course<'_> {
 
     /// Takes traffic from a host, and removes it.
     fn retire(&mut self, way: &mut Way, group: &str, host: String) {
-        let Some(luck) = self.groups.get(group).and_then(|hosts| hosts.luck(&host)) else { return };
-        let at = self.now + luck.drain.min(self.trial.config.roll.drain);
+        let Some(hosts) = self.groups.get(group) else { return };
+        // One that never got traffic has no connections to wait for.
+        let drain = hosts.luck(&host).filter(|_| hosts.is_member(&host)).map(|luck| luck.drain);
+        let at = self.now + drain.unwrap_or_default().min(self.trial.config.roll.drain);
         self.expect(self.now, group, &host, Happening::Out);
         self.expect(at, group, &host, Happening::Goes);
         self.expect(at, group, &host, Happening::Ended(Ended::Retired));
