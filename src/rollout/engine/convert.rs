@@ -340,7 +340,8 @@ impl Engine<'_> {
         let journal = self.channel.run(host, &script, &[], super::LOOK_DEADLINE).await;
         let mut lines: Vec<String> = match journal {
             Ok(output) => String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect(),
-            Err(error) => vec![error.to_string()],
+            // To ask it a second thing would only cost another deadline.
+            Err(error) => return vec![error.to_string()],
         };
         let ask = self.ask_of(&host.group);
         let deadline = super::LOOK_DEADLINE + self.config.health.timeout;
