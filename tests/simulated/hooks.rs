@@ -58,7 +58,7 @@ impl Hooks for Scripted {
 /// Has the new release fail on the second host.
 fn break_second(scene: &Scene) {
     let image = RELEASES[1].images["web"].pinned.clone();
-    scene.world.now().broken.insert((1, image));
+    scene.world.now().broken.insert(("t-2".to_owned(), image));
 }
 
 #[test]
