@@ -13,13 +13,13 @@ pub trait Events: Send + Sync {
 /// The version of the JSON form of [`Event`], raised when a field changes its meaning or goes away.
 pub const EVENT_SCHEMA_VERSION: u32 = 1;
 
-/// Something that happened in `up`, `roll`, `rollback` or `down`.
+/// Something that happened in `up`, `roll`, `rollback`, `resume`, `abort` or `down`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// A command that works on several hosts has begun.
     Started {
-        /// `up`, `roll`, `rollback` or `down`.
+        /// `up`, `roll`, `rollback`, `resume`, `abort` or `down`.
         command: &'static str,
         /// The fleet's name.
         fleet: String,
@@ -94,7 +94,7 @@ pub enum Event {
     },
     /// The command ended.
     Finished {
-        /// `up`, `roll`, `rollback` or `down`.
+        /// `up`, `roll`, `rollback`, `resume`, `abort` or `down`.
         command: &'static str,
         /// The exit code that goes with it.
         exit_code: u8,

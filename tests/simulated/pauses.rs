@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fleet::config::Config;
+use fleet::config::model::Strategy;
 use fleet::hooks::Around;
 use fleet::rollout::RollError;
 use fleet::rollout::engine::{Engine, InForce};
@@ -15,10 +17,11 @@ use fleet::store::pause::{self, Pause};
 use jiff::Timestamp;
 use object_store::memory::InMemory;
 use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
 
 use super::edges::Edges;
 use super::hooks::Scripted;
-use super::trial::{CONFIG, HOSTS, RELEASES, store};
+use super::trial::{HOSTS, RELEASES, config, store};
 use super::world::World;
 
 /// How often the world is looked at for the moment at which something is to happen.
@@ -29,16 +32,20 @@ pub(crate) struct Scene {
     pub(crate) world: Arc<World>,
     store: Store,
     pub(crate) hooks: Scripted,
+    config: Config,
+    strategy: Strategy,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    async fn new(roll: &str, strategy: Strategy) -> Self {
         let [old, _] = &*RELEASES;
         let world = World::new(HOSTS, &old.groups["default"].record);
+        world.now().records =
+            RELEASES.iter().map(|release| release.groups["default"].record.clone()).collect();
         let store = store(&world, &Arc::new(InMemory::new()));
         history::record(&store, old).await.unwrap();
         history::set_current(&store, &Current { release: 1, ..Current::default() }).await.unwrap();
-        Self { world, store, hooks: Scripted::default() }
+        Self { world, store, hooks: Scripted::default(), config: config(HOSTS, roll), strategy }
     }
 
     async fn act<T>(
@@ -48,7 +55,7 @@ impl Scene {
         let edges = Edges(Arc::clone(&self.world));
         let (_sender, interrupt) = watch::channel(false);
         let engine = Engine {
-            config: &CONFIG,
+            config: &self.config,
             provider: &edges,
             channel: &edges,
             probe: &edges,
@@ -72,7 +79,7 @@ impl Scene {
             let number = history::record(&self.store, new).await?;
             let known = history::release(&self.store, current.release).await?;
             let in_force = InForce { current, release: known };
-            engine.bring(&in_force, new, number, CONFIG.roll.strategy).await
+            engine.bring(&in_force, new, number, self.strategy).await
         });
         rolled.await.unwrap()
     }
@@ -85,7 +92,7 @@ impl Scene {
             let then = history::current(&self.store).await?.followed_by(2);
             let back = engine.back_from(&then).await?.unwrap();
             let mut journal = Journal::open(&self.store).await?.0;
-            engine.go_on_back(&back, &new.id(), CONFIG.roll.strategy, "aborted by ann", &mut journal).await
+            engine.go_on_back(&back, &new.id(), self.strategy, "aborted by ann", &mut journal).await
         });
         went.await.unwrap()
     }
@@ -112,7 +119,7 @@ impl Scene {
         match open_roll(&self.store).await.unwrap()? {
             OpenRoll::Release(open) => {
                 assert_eq!(open.release, RELEASES[1].id());
-                assert_eq!(open.strategy, Some(CONFIG.roll.strategy));
+                assert_eq!(open.strategy, Some(self.strategy));
                 Some(open.goes_back)
             }
             OpenRoll::Os => panic!("nobody rolled the OS"),
@@ -126,10 +133,16 @@ impl Scene {
     }
 }
 
+/// One host at a time, in place.
 pub(crate) fn play(scenario: impl AsyncFnOnce(Scene)) {
+    play_as("max_unavailable: 1", Strategy::InPlace, scenario);
+}
+
+/// With this policy and strategy.
+pub(crate) fn play_as(roll: &str, strategy: Strategy, scenario: impl AsyncFnOnce(Scene)) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async { scenario(Scene::new().await).await });
+    runtime.block_on(async { scenario(Scene::new(roll, strategy).await).await });
 }
 
 #[test]
@@ -226,4 +239,40 @@ impl Scene {
         tokio::time::sleep(GLANCE).await;
         self.pause().await;
     }
+}
+
+#[test]
+fn a_pause_holds_a_roll_that_makes_hosts_anew_and_an_abort_takes_it_back() {
+    play_as("max_unavailable: 1", Strategy::Replace, async |scene| {
+        let pausing = async {
+            scene.until(1).await;
+            scene.pause().await;
+        };
+        let (end, ()) = tokio::join!(scene.roll(), pausing);
+        assert_eq!((end.verdict, scene.open().await), (Verdict::Held, Some(false)), "{}", end.summary);
+        assert!((1..HOSTS).contains(&scene.on_new()), "{}", end.summary);
+        scene.assert_kept();
+        pause::lift(&scene.store).await.unwrap();
+        let (end, ()) = tokio::join!(scene.roll(), scene.pause_soon());
+        assert_eq!(end.verdict, Verdict::Held, "{}", end.summary);
+        let end = scene.abort().await;
+        assert_eq!((end.verdict, scene.on_new(), scene.open().await), (Verdict::RolledBack, 0, None));
+        scene.assert_kept();
+    });
+}
+
+#[test]
+fn a_pause_ends_a_soak_at_once() {
+    play_as("max_unavailable: 1, waves: [1], soak: 10h", Strategy::InPlace, async |scene| {
+        let began = Instant::now();
+        let pausing = async {
+            scene.until(1).await;
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            scene.pause().await;
+        };
+        let (end, ()) = tokio::join!(scene.roll(), pausing);
+        assert_eq!((end.verdict, scene.on_new()), (Verdict::Held, 1), "{}", end.summary);
+        assert!(began.elapsed() < Duration::from_secs(3600), "{:?}", began.elapsed());
+        scene.assert_kept();
+    });
 }
