@@ -3,10 +3,11 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use fleet::config::model::Strategy;
 use fleet::hooks::{Facts, HookFailure, Hooks, Moment};
 use fleet::rollout::error::Verdict;
 
-use super::pauses::{Scene, play};
+use super::pauses::{Scene, play, play_as};
 use super::trial::{HOSTS, RELEASES};
 
 /// Hooks that write down what they are told, and fail where they are to.
@@ -50,8 +51,9 @@ impl Hooks for Scripted {
         }
     }
 
-    async fn gate(&self, _: &Facts<'_>) -> Result<(), HookFailure> {
-        panic!("this roll has no waves");
+    async fn gate(&self, facts: &Facts<'_>) -> Result<(), HookFailure> {
+        assert_eq!((facts.group, facts.host), ("default", ""));
+        self.run(Moment::Gate, facts).await
     }
 }
 
@@ -144,6 +146,41 @@ fn no_hook_hides_a_failure_or_stops_a_way_back() {
         scene.hooks.fail(Moment::AfterHost, "t-1");
         let end = scene.abort().await;
         assert_eq!((end.verdict, scene.on_new()), (Verdict::RolledBack, 0), "{}", end.summary);
+        scene.assert_kept();
+    });
+}
+
+#[test]
+fn a_gate_stands_between_two_waves() {
+    for strategy in [Strategy::InPlace, Strategy::Replace] {
+        play_as("max_unavailable: 1, waves: [1], soak: 5s", strategy, async |scene| {
+            scene.hooks.fail(Moment::Gate, "");
+            let end = scene.roll().await;
+            assert_eq!((end.verdict, scene.on_new()), (Verdict::Paused, 1), "{}", end.summary);
+            assert!(end.summary.contains("before the next wave"), "{}", end.summary);
+            scene.hooks.mend();
+            assert_eq!((scene.roll().await.verdict, scene.on_new()), (Verdict::Matches, HOSTS));
+            let asked = scene.hooks.heard().iter().filter(|line| *line == "gate").count();
+            assert_eq!(asked, 2, "once for each run, at the one boundary");
+            scene.assert_kept();
+        });
+    }
+}
+
+#[test]
+fn a_host_that_is_made_anew_has_hooks_and_one_that_makes_room_has_none() {
+    play_as("max_unavailable: 1", Strategy::Replace, async |scene| {
+        assert_eq!(scene.roll().await.verdict, Verdict::Matches);
+        let heard = scene.hooks.heard();
+        let of = |hook: &str| heard.iter().filter(|line| line.starts_with(hook)).count();
+        assert_eq!((of("before_host"), of("after_host"), of("before_roll")), (HOSTS, HOSTS, 1), "{heard:?}");
+        assert_eq!(heard.last().map(String::as_str), Some("after_roll 0"));
+    });
+    play_as("max_unavailable: 1", Strategy::Replace, async |scene| {
+        scene.hooks.fail(Moment::BeforeHost, "t-4");
+        let end = scene.roll().await;
+        assert_eq!((end.verdict, scene.on_new()), (Verdict::Unchanged, 0), "{}", end.summary);
+        assert_eq!(scene.world.now().machines.len(), HOSTS, "nothing was launched");
         scene.assert_kept();
     });
 }
