@@ -167,7 +167,7 @@ impl World {
         match fault {
             Some(Fault::CrashBefore) => {
                 doom.strikes = false;
-                self.crash().await
+                self.crash::<()>().await;
             }
             Some(Fault::Refused) => return Err(refuse()),
             _ => {}
@@ -214,7 +214,7 @@ impl State {
         let until = |seconds| Some(Instant::now() + Duration::from_secs(seconds));
         match fault {
             Fault::Unreachable(host, seconds) => {
-                self.machines[host % hosts].unreachable_until = until(seconds)
+                self.machines[host % hosts].unreachable_until = until(seconds);
             }
             Fault::Sick(host, seconds) => {
                 self.machines[host % hosts].sick_until = until(seconds);
