@@ -124,6 +124,25 @@ fn random_faults_leave_no_host_behind() {
     schedules::run_all();
 }
 
+#[test]
+fn random_faults_of_all_kinds_leave_no_host_behind() {
+    schedules::run_wide();
+}
+
+/// Without a lease: whoever loses the next number of the journal stops, and between that and the planner no more hosts
+/// go out than may.
+#[test]
+fn two_runs_at_once_do_no_harm() {
+    for trial in [good(), replaced()] {
+        let boundaries = trial.run().boundaries;
+        for at in 0..boundaries {
+            let outcome = trial.run_two(at);
+            assert_ends(&format!("{:?}: a second run at {at}", trial.way), &outcome, 0);
+        }
+        println!("{:?}: a second run at {boundaries} boundaries", trial.way);
+    }
+}
+
 fn caught(trial: &Trial, words: &str) {
     let violations = trial.run().violations;
     assert!(violations.iter().any(|v| v.contains(words)), "{words} was not seen: {violations:?}");

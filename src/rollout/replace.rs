@@ -106,7 +106,7 @@ pub fn replace(
     // A host that is being retired is of the past, whatever it says of itself.
     let stays = |o: &Observed| !under_way.retiring.contains(&o.host.name);
     let (current, old): (Vec<_>, Vec<_>) =
-        standings.iter().filter(|(o, _)| stays(o)).partition(|(o, _)| is_current(wanted, o));
+        standings.iter().filter(|(o, _)| stays(o)).partition(|(o, standing)| counts(wanted, o, standing));
     let serving = current.iter().chain(&old).filter(|(o, standing)| serves(o, standing)).count();
     let proven = current.iter().any(|(_, standing)| !standing.is_down());
     let count = wanted.count as usize;
@@ -159,6 +159,12 @@ pub fn replace(
         return Replacement::Done;
     }
     Replacement::Halt { out: in_the_way(&standings, serving, floor) }
+}
+
+/// Whether a host is one of those that are wanted. One that serves, and not what its record says, is none: its record
+/// must not be believed against what runs.
+fn counts(wanted: &Wanted, observed: &Observed, standing: &Standing) -> bool {
+    is_current(wanted, observed) && *standing != Standing::Serving
 }
 
 /// Whether clients are served by a host. The load balancer's word counts for one that only we cannot reach.

@@ -39,16 +39,24 @@ fn unreachable(host: &Host) -> ProviderError {
     ProviderError::Unreachable { host: host.name.clone(), message: "a fault".into() }
 }
 
+impl Edges {
+    /// A call of the provider or the load balancer.
+    async fn api<T>(&self, effect: impl FnOnce(&mut State) -> T) -> Result<T> {
+        let throttled = |s: &mut State| if s.is_throttled() { Err(refused()) } else { Ok(effect(s)) };
+        self.0.cross(throttled, refused).await
+    }
+}
+
 #[async_trait]
 impl Provider for Edges {
     async fn prepare(&self, _: &dyn Events) -> Result<()> {
         Ok(())
     }
     async fn list(&self) -> Result<Vec<Host>> {
-        self.0.cross(|s| Ok(s.hosts()), refused).await
+        self.api(|s| s.hosts()).await
     }
     async fn launch(&self, launches: &[Launch], _: &dyn Events) -> Result<Vec<Host>> {
-        self.0.cross(|s| Ok(s.launch(launches)), refused).await
+        self.api(|s| s.launch(launches)).await
     }
     async fn reach_registry(&self, _: &[Host], _: &str) -> Result<()> {
         Ok(())
@@ -57,11 +65,7 @@ impl Provider for Edges {
         Err(refused())
     }
     async fn terminate(&self, hosts: &[Host]) -> Result<()> {
-        let terminate = |s: &mut State| {
-            s.terminate(hosts);
-            Ok(())
-        };
-        self.0.cross(terminate, refused).await
+        self.api(|s| s.terminate(hosts)).await
     }
     async fn teardown(&self, _: &dyn Events) -> Result<()> {
         Err(refused())
@@ -74,36 +78,16 @@ impl Provider for Edges {
 #[async_trait]
 impl LoadBalancer for Edges {
     async fn sync(&self, members: &[Host]) -> Result<()> {
-        let sync = |s: &mut State| {
-            s.sync(members);
-            Ok(())
-        };
-        self.0.cross(sync, refused).await
+        self.api(|s| s.sync(members)).await
     }
     async fn drain(&self, hosts: &[&Host]) -> Result<()> {
-        self.0
-            .cross(
-                |s| {
-                    s.set_drained(hosts, true);
-                    Ok(())
-                },
-                refused,
-            )
-            .await
+        self.api(|s| s.set_drained(hosts, true)).await
     }
     async fn undrain(&self, hosts: &[&Host]) -> Result<()> {
-        self.0
-            .cross(
-                |s| {
-                    s.set_drained(hosts, false);
-                    Ok(())
-                },
-                refused,
-            )
-            .await
+        self.api(|s| s.set_drained(hosts, false)).await
     }
     async fn members(&self) -> Result<BTreeMap<String, Member>> {
-        self.0.cross(|s| Ok(s.members()), refused).await
+        self.api(|s| s.members()).await
     }
     fn balances(&self, _: &str) -> bool {
         true
@@ -122,7 +106,9 @@ impl Probe for Edges {
                     return Err(unreachable(host));
                 };
                 let record = s.machines[number].record.clone();
+                let other = s.machines[number].runs_other.then(|| "r.example/other@sha256:0".to_owned());
                 let service = |(name, image): (&String, &String)| {
+                    let image = other.as_ref().unwrap_or(image);
                     let container = ContainerState {
                         state: "running".into(),
                         reference: image.clone(),
@@ -224,7 +210,12 @@ impl SecretSource for Edges {
 }
 
 impl Events for Edges {
-    fn emit(&self, _: Event) {}
+    /// With `FLEET_SIMULATED_TRACE` set, what a run says is shown beside the number of the boundary.
+    fn emit(&self, event: Event) {
+        if std::env::var_os("FLEET_SIMULATED_TRACE").is_some() {
+            println!("{:>5} {event:?}", self.0.now().crossings);
+        }
+    }
 }
 
 /// A bucket in memory whose writes are boundaries.
@@ -259,7 +250,11 @@ impl ObjectStore for Bucket {
     ) -> object_store::Result<PutResult> {
         // Memory answers at once, so that the effect stays one step.
         let put = || futures_util::FutureExt::now_or_never(self.objects.put_opts(key, payload, options));
-        self.world.cross(|_| put().unwrap_or_else(|| Err(lost())), lost).await
+        let put = |s: &mut State| match s.is_state_gone() {
+            true => Err(lost()),
+            false => put().unwrap_or_else(|| Err(lost())),
+        };
+        self.world.cross(put, lost).await
     }
     async fn put_multipart_opts(
         &self,
@@ -269,6 +264,9 @@ impl ObjectStore for Bucket {
         self.objects.put_multipart_opts(key, options).await
     }
     async fn get_opts(&self, key: &Path, options: GetOptions) -> object_store::Result<GetResult> {
+        if self.world.now().is_state_gone() {
+            return Err(lost());
+        }
         self.objects.get_opts(key, options).await
     }
     fn delete_stream(

@@ -22,9 +22,9 @@ fn agree(hosts: usize, roll: &str, strategy: Strategy, broken: bool) {
         drain: Duration::from_secs(4),
         restart: Duration::from_secs(3),
     };
-    let names = 1..=if broken { 2 * hosts } else { 0 };
+    let broken_names = if broken { 2 * hosts } else { 0 };
     let way = if strategy == Strategy::Replace { Way::Replace } else { Way::InPlace };
-    let broken_on = names.map(|number| format!("t-{number}")).collect();
+    let broken_on = (1..=broken_names).map(|number| format!("t-{number}")).collect();
     let real = Trial { config: Some(config), pace, broken: broken_on, way, ..Trial::default() }.run();
     assert!(real.violations.is_empty(), "{hosts} hosts, {roll}: {:?}", real.violations.first());
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::trial::{HOSTS, Trial};
+use super::trial::{HOSTS, Trial, Way};
 use super::world::Fault;
 
 /// How many are tried unless `FLEET_SIMULATED_SCHEDULES` says otherwise.
@@ -46,6 +46,42 @@ impl Draw {
     }
 }
 
+/// Schedules of all kinds of faults that are tried, unless `FLEET_SIMULATED_SCHEDULES` says otherwise.
+const WIDE_SCHEDULES: u64 = 2_000;
+/// Seeds of these that failed once.
+const KNOWN_WIDE: [u64; 5] = [34, 1276, 1608, 1905, 1918];
+
+impl Draw {
+    /// As [`Self::fault`], and what a fleet and its surroundings can do beside that.
+    fn any_fault(&mut self) -> Fault {
+        match self.below(13) {
+            0 => Fault::Dead(self.host(), 1 + self.below(120)),
+            1 => Fault::OtherImage(self.host()),
+            2 => Fault::NeverBoots,
+            3 => Fault::Throttled(1 + self.below(60)),
+            4 => Fault::StateGone(1 + self.below(60)),
+            5 => Fault::ClockJumps(i64::try_from(self.below(4_000_000_000)).unwrap() - 2_000_000_000),
+            _ => self.fault(),
+        }
+    }
+}
+
+/// The trial of a seed, in place or by new hosts, with all kinds of faults.
+fn wide_trial(seed: u64) -> Trial {
+    let mut draw = Draw::new(seed);
+    let way = if draw.below(2) == 0 { Way::InPlace } else { Way::Replace };
+    let broken = match (draw.below(3), way) {
+        (0, Way::InPlace) => BTreeSet::from([format!("t-{}", draw.host() + 1)]),
+        // Whatever names the new hosts get.
+        (0, Way::Replace) => (1..=9).map(|number| format!("t-{number}")).collect(),
+        _ => BTreeSet::new(),
+    };
+    let faults: BTreeMap<u64, Fault> =
+        (0..1 + draw.below(5)).map(|_| (draw.below(REACH), draw.any_fault())).collect();
+    let idle = Duration::from_secs(if draw.below(4) == 0 { 7200 } else { 150 });
+    Trial { way, broken, faults, idle, ..Trial::default() }
+}
+
 /// The trial of a seed.
 fn trial(seed: u64) -> Trial {
     let mut draw = Draw::new(seed);
@@ -59,8 +95,7 @@ fn trial(seed: u64) -> Trial {
 }
 
 /// What is wrong with a seed, if anything is.
-fn failure(seed: u64) -> Option<String> {
-    let trial = trial(seed);
+fn failure(seed: u64, trial: &Trial) -> Option<String> {
     let (code, outcome) = (trial.code(), trial.run());
     (!outcome.violations.is_empty() || outcome.codes.last() != Some(&code)).then(|| {
         format!(
@@ -72,14 +107,30 @@ fn failure(seed: u64) -> Option<String> {
 
 /// Tries the known seeds and as many new ones as are asked for, on all cores.
 pub(crate) fn run_all() {
-    let count = std::env::var("FLEET_SIMULATED_SCHEDULES").map_or(SCHEDULES, |n| n.parse().unwrap());
+    run(SCHEDULES, &KNOWN, trial);
+}
+
+/// The same with all kinds of faults.
+pub(crate) fn run_wide() {
+    run(WIDE_SCHEDULES, &KNOWN_WIDE, wide_trial);
+}
+
+fn run(count: u64, known: &[u64], trial: fn(u64) -> Trial) {
+    if let Ok(seed) = std::env::var("FLEET_SIMULATED_SEED") {
+        let seed = seed.parse().unwrap();
+        let failed = failure(seed, &trial(seed));
+        assert!(failed.is_none(), "{failed:?}");
+        return;
+    }
+    let count = std::env::var("FLEET_SIMULATED_SCHEDULES").map_or(count, |n| n.parse().unwrap());
     let began = tokio::time::Instant::now();
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let failure = |seed: u64| failure(seed, &trial(seed));
     let failures: Vec<String> = std::thread::scope(|scope| {
         let of = |core: u64| (core..count).step_by(cores as usize).filter_map(failure).collect::<Vec<_>>();
         let threads: Vec<_> = (0..cores).map(|core| scope.spawn(move || of(core))).collect();
         let found = threads.into_iter().flat_map(|thread| thread.join().unwrap());
-        found.chain(KNOWN.into_iter().filter_map(failure)).collect()
+        found.chain(known.iter().copied().filter_map(failure)).collect()
     });
     println!("{count} schedules in {:.1} s", began.elapsed().as_secs_f64());
     let shown: Vec<_> = failures.iter().take(5).cloned().collect();

@@ -11,14 +11,13 @@ use fleet::rollout::engine::{Engine, InForce};
 use fleet::rollout::error::Verdict;
 use fleet::store::Store;
 use fleet::store::history::{self, Current};
-use jiff::Timestamp;
 use object_store::memory::InMemory;
 use serde_json::json;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::Instant;
 
 use super::edges::{Bucket, Edges};
-use super::world::{Fault, Mistake, Pace, World};
+use super::world::{self, Fault, Mistake, Pace, World};
 
 pub(crate) const HOSTS: usize = 3;
 /// No run of three hosts takes longer, whatever strikes.
@@ -124,9 +123,46 @@ impl Trial {
         runtime.block_on(self.play())
     }
 
-    /// The command again and again, until no fault is left to strike and it has come to its end.
-    async fn play(&self) -> Outcome {
-        let [old, new] = &*RELEASES;
+    /// Two runs at once and without a lease between them: the second begins at a boundary of the first. Then the same
+    /// command once more.
+    pub(crate) fn run_two(&self, at: u64) -> Outcome {
+        let faults = BTreeMap::from([(at, Fault::SecondRun)]);
+        let trial = Self { faults, ..self.clone() };
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(trial.play_two())
+    }
+
+    async fn play_two(&self) -> Outcome {
+        let (world, objects) = self.scene().await;
+        let first_ended = Notify::new();
+        let code = |ended: Result<Verdict, fleet::rollout::RollError>| ended.map_or(1, Verdict::exit_code);
+        let began = Instant::now();
+        let first = async {
+            let ended = self.command(&world, &objects).await;
+            first_ended.notify_one();
+            code(ended)
+        };
+        let second = async {
+            tokio::select! {
+                () = world.second.notified() => Some(code(self.command(&world, &objects).await)),
+                () = first_ended.notified() => None,
+            }
+        };
+        let (first, second) = tokio::join!(first, second);
+        tokio::time::sleep(self.idle).await;
+        let last = code(self.command(&world, &objects).await);
+        let mut state = world.now();
+        let wanted = if last == 0 { &RELEASES[1] } else { &RELEASES[0] };
+        state.check_end(&wanted.groups["default"].record.release, true);
+        let codes = std::iter::once(first).chain(second).chain([last]).collect();
+        let (boundaries, violations) = (state.crossings, state.violations.clone());
+        Outcome { codes, boundaries, violations, took: began.elapsed() }
+    }
+
+    /// The fleet before the first run, and the state about it.
+    async fn scene(&self) -> (Arc<World>, Arc<InMemory>) {
+        let [old, _] = &*RELEASES;
         let config = self.config();
         let count = config.groups["default"].count;
         let world = World::new(count as usize, &old.groups["default"].record);
@@ -148,6 +184,13 @@ impl Trial {
                 state.machines[host].drained = true;
             }
         }
+        (world, objects)
+    }
+
+    /// The command again and again, until no fault is left to strike and it has come to its end.
+    async fn play(&self) -> Outcome {
+        let [old, new] = &*RELEASES;
+        let (world, objects) = self.scene().await;
         let mut codes = Vec::new();
         let mut took = Duration::ZERO;
         for _ in 0..RUNS {
@@ -167,8 +210,10 @@ impl Trial {
                     Some(Ok(Ok(verdict))) => {
                         codes.push(verdict.exit_code());
                         match verdict {
-                            Verdict::Matches => state.check_end(&new.groups["default"].record.release),
-                            Verdict::RolledBack => state.check_end(&old.groups["default"].record.release),
+                            Verdict::Matches => state.check_end(&new.groups["default"].record.release, calm),
+                            Verdict::RolledBack => {
+                                state.check_end(&old.groups["default"].record.release, false);
+                            }
                             _ => {}
                         }
                     }
@@ -207,7 +252,7 @@ impl Trial {
             store: &store,
             events: &edges,
             interrupt,
-            clock: || Timestamp::UNIX_EPOCH,
+            clock: world::clock,
             balancing: Mutex::default(),
         };
         let new = &RELEASES[1];

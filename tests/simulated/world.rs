@@ -1,11 +1,13 @@
 //! Hosts, their balancer and what can go wrong between them and whoever rolls: plain memory, in virtual time.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use fleet::provider::{Endpoint, Host, Launch, Member, Power};
 use fleet::release::HostRecord;
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -31,6 +33,30 @@ pub(crate) enum Fault {
     Unreachable(usize, u64),
     /// A host answers with errors for this many seconds.
     Sick(usize, u64),
+    /// A host is gone for this many seconds: it cannot be reached and serves nobody.
+    Dead(usize, u64),
+    /// A host serves, but from another image than its record says, until its services restart.
+    OtherImage(usize),
+    /// The machine that is launched next never boots.
+    NeverBoots,
+    /// The provider and the load balancer refuse everything for this many seconds.
+    Throttled(u64),
+    /// The state can neither be read nor written for this many seconds.
+    StateGone(u64),
+    /// The wall clock of whoever rolls jumps to this many seconds after the epoch.
+    ClockJumps(i64),
+    /// Somebody else runs the same command.
+    SecondRun,
+}
+
+thread_local! {
+    /// The wall clock of whoever rolls; each trial has a thread to itself while it runs.
+    static CLOCK: Cell<i64> = const { Cell::new(0) };
+}
+
+/// The wall clock that engines get.
+pub(crate) fn clock() -> Timestamp {
+    Timestamp::from_second(CLOCK.get()).unwrap()
 }
 
 /// What a switch keeps for the way back.
@@ -60,6 +86,8 @@ pub(crate) struct Machine {
     sick_until: Option<Instant>,
     /// A fault made it fail, and it has not served since.
     excused: bool,
+    /// It runs another image than its record says.
+    pub(crate) runs_other: bool,
 }
 
 /// A deliberate mistake, by which the checks prove that they see one.
@@ -84,6 +112,11 @@ pub(crate) struct Pace {
 
 pub(crate) struct State {
     pub(crate) pace: Pace,
+    throttled_until: Option<Instant>,
+    state_gone_until: Option<Instant>,
+    next_never_boots: bool,
+    /// Hosts that a fault made fail and that were removed since, while too few served.
+    forgiven: usize,
     pub(crate) machines: Vec<Machine>,
     /// How many hosts are wanted, how many of them may be out, and how many more may exist.
     pub(crate) count: usize,
@@ -106,6 +139,8 @@ pub(crate) struct State {
 pub(crate) struct World {
     state: Mutex<State>,
     pub(crate) crashed: Notify,
+    /// Somebody else is to begin.
+    pub(crate) second: Notify,
 }
 
 /// How a script ended, and what it printed.
@@ -113,11 +148,16 @@ pub(crate) type Ran = Result<String, String>;
 
 impl World {
     pub(crate) fn new(count: usize, former: &HostRecord) -> Arc<Self> {
+        CLOCK.set(0);
         let machine =
             |number: usize| Machine::new(&format!("t-{}", number + 1), format!("i-{}", number + 1), former);
         Arc::new(Self {
             state: Mutex::new(State {
                 pace: Pace::default(),
+                throttled_until: None,
+                state_gone_until: None,
+                next_never_boots: false,
+                forgiven: 0,
                 machines: (0..count).map(machine).collect(),
                 count,
                 max_unavailable: 1,
@@ -132,6 +172,7 @@ impl World {
                 violations: Vec::new(),
             }),
             crashed: Notify::new(),
+            second: Notify::new(),
         })
     }
 
@@ -153,6 +194,9 @@ impl World {
             let number = state.crossings;
             state.crossings += 1;
             let fault = state.faults.remove(&number);
+            if fault == Some(Fault::SecondRun) {
+                self.second.notify_one();
+            }
             if let Some(fault) = fault {
                 state.strike(fault);
             }
@@ -220,6 +264,17 @@ impl State {
                 self.machines[host % hosts].sick_until = until(seconds);
                 self.machines[host % hosts].excused = true;
             }
+            Fault::Dead(host, seconds) => {
+                let machine = &mut self.machines[host % hosts];
+                machine.unreachable_until = until(seconds);
+                machine.sick_until = until(seconds);
+                machine.excused = true;
+            }
+            Fault::OtherImage(host) => self.machines[host % hosts].runs_other = true,
+            Fault::NeverBoots => self.next_never_boots = true,
+            Fault::Throttled(seconds) => self.throttled_until = until(seconds),
+            Fault::StateGone(seconds) => self.state_gone_until = until(seconds),
+            Fault::ClockJumps(to) => CLOCK.set(to),
             _ => {}
         }
     }
@@ -243,6 +298,14 @@ impl State {
     /// Where a machine is; nothing once it is gone, whoever has its name now.
     pub(crate) fn find(&self, host: &Host) -> Option<usize> {
         self.machines.iter().position(|m| m.host.id == host.id)
+    }
+
+    pub(crate) fn is_throttled(&self) -> bool {
+        self.throttled_until.is_some_and(|until| until > Instant::now())
+    }
+
+    pub(crate) fn is_state_gone(&self) -> bool {
+        self.state_gone_until.is_some_and(|until| until > Instant::now())
     }
 
     pub(crate) fn is_reachable(&self, number: usize) -> bool {
@@ -301,7 +364,9 @@ impl State {
                 let mut machine = Machine::new(&launch.name, format!("l-{}", self.crossings), record);
                 machine.host.launched = Some(launch.release.clone());
                 machine.is_member = false;
-                machine.boots_until = Some(Instant::now() + BOOT);
+                let never = std::mem::take(&mut self.next_never_boots);
+                let boot = if never { Duration::from_secs(1 << 40) } else { BOOT };
+                machine.boots_until = Some(Instant::now() + boot);
                 self.machines.push(machine);
             }
         }
@@ -323,6 +388,7 @@ impl State {
             if self.serves(number) {
                 self.violations.push(format!("step {}: {} removed under traffic", self.crossings, host.name));
             }
+            self.forgiven += usize::from(self.machines[number].excused);
             self.machines.remove(number);
         }
     }
@@ -343,7 +409,9 @@ impl State {
         let excused = |number: &usize| self.machines[*number].excused;
         let serving =
             (0..self.machines.len()).filter(|number| self.serves(*number) || excused(number)).count();
-        if serving + self.max_unavailable < self.count {
+        if serving + self.max_unavailable >= self.count {
+            self.forgiven = 0;
+        } else if serving + self.forgiven + self.max_unavailable < self.count {
             let serves = |number: &usize| self.serves(*number);
             let out = (0..self.machines.len()).filter(|number| !serves(number) && !excused(number));
             let out: Vec<&str> = out.map(|number| self.machines[number].host.name.as_str()).collect();
@@ -356,8 +424,10 @@ impl State {
         }
     }
 
-    /// What must be so when a run says that every host runs this release and serves.
-    pub(crate) fn check_end(&mut self, release: &str) {
+    /// What must be so when a run says that every host runs this release and serves. A host that runs another image than
+    /// it says is seen by a roll that nothing struck (it may have changed after the last look), and by none that took a
+    /// release back: that was to touch nobody else.
+    pub(crate) fn check_end(&mut self, release: &str, calm: bool) {
         // Each of them is listed and of the release, so one more or less is one that nobody wants, or nobody has.
         if self.machines.len() != self.count {
             self.violations.push(format!(
@@ -372,6 +442,9 @@ impl State {
                 continue;
             }
             let name = machine.host.name.clone();
+            if machine.runs_other && calm {
+                self.violations.push(format!("the end: {name} runs another image than it says"));
+            }
             if machine.record.release != release {
                 self.violations.push(format!("the end: {name} runs another release than the run says"));
             }
@@ -398,18 +471,21 @@ impl State {
             let backup = Backup { previous: machine.record.clone(), confirmed: false };
             machine.backups.insert(id.to_owned(), backup);
         }
+        // Whatever its record says, it did not run the former release.
+        let ran_other = machine.runs_other;
         if !pretended {
+            machine.runs_other = false;
             machine.record = wanted;
         }
         machine.dead_man = Some((Instant::now() + prove, id.to_owned()));
         let name = machine.host.name.clone();
-        if id == self.former {
+        if id == self.former && !ran_other {
             // One that a fault made fail is out, and what is out is brought to what is wanted first.
             if !self.taken.contains(&name) && !self.machines[number].excused {
                 self.violations
                     .push(format!("step {}: a rollback of a host that had not changed", self.crossings));
             }
-        } else {
+        } else if id != self.former {
             self.taken.insert(name);
         }
         Ok(String::new())
@@ -459,6 +535,7 @@ impl Machine {
             unreachable_until: None,
             sick_until: None,
             excused: false,
+            runs_other: false,
         }
     }
 
@@ -470,6 +547,7 @@ impl Machine {
         let backup = self.backups.get(id).filter(|backup| !backup.confirmed);
         let previous = backup.ok_or("the host keeps no previous release to go back to")?.previous.clone();
         self.backups.remove(id);
+        self.runs_other = false;
         self.record = previous;
         Ok(self.record.release.clone())
     }

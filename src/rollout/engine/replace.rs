@@ -44,6 +44,8 @@ enum Admission {
     Serves,
     /// It was not waited for to the end, or says now that it is of another release.
     Open,
+    /// Nobody here can ask it, but the load balancer sends to it, or may: it must not go for that.
+    Lost(ProviderError),
     /// It does not come to serve.
     Unfit(Blame),
 }
@@ -295,9 +297,15 @@ impl Engine<'_> {
         let report = self.probe.look(host, None, LOOK_DEADLINE).await;
         let says = report.ok().and_then(|report| report.record).map(|record| record.release);
         if says.is_some_and(|release| release != record.release) {
-            Admission::Open
-        } else {
-            Admission::Unfit(blame)
+            return Admission::Open;
+        }
+        match (blame, self.balancer.members().await) {
+            (Blame::Host, Err(error)) => Admission::Lost(error),
+            (Blame::Host, Ok(members)) if members.get(&host.name).is_some_and(|m| m.up && !m.drained) => {
+                let message = "the load balancer sends to it, so it stays".to_owned();
+                Admission::Lost(ProviderError::Unreachable { host: host.name.clone(), message })
+            }
+            _ => Admission::Unfit(blame),
         }
     }
 
@@ -339,6 +347,7 @@ impl Engine<'_> {
                 course.under_way.awaited.remove(&host.name);
                 match admission {
                     Admission::Open => {}
+                    Admission::Lost(error) => course.fail(error.into()),
                     Admission::Serves => {
                         // From now on a new host must get what this one has, however the roll ends.
                         if let Err(error) = history::set_current(self.store, roll.then).await {

@@ -98,6 +98,21 @@ fn three_old() -> Vec<Made> {
 }
 
 #[test]
+fn a_record_is_not_believed_against_the_running_digest() {
+    let mut hosts: Vec<Observed> =
+        (1..=3).map(|number| observed(&made(number, "new", State::Serves))).collect();
+    if let Ok(report) = &mut hosts[1].report {
+        let container = report.services.get_mut("app").unwrap().container.as_mut().unwrap();
+        container.reference = "other".into();
+    }
+    let decide = |hosts: &[Observed]| replace("web", &wanted(3), &bounds(1, 1), hosts, &UnderWay::default());
+    let Replacement::Go(steps) = decide(&hosts) else {
+        panic!("a host of another digest was taken for done")
+    };
+    assert_eq!(steps[0], Step::Launch(vec!["t-web-4".into()]));
+}
+
+#[test]
 fn the_first_proves_itself_before_anybody_goes() {
     let none = UnderWay::default();
     let mut hosts = three_old();
