@@ -180,16 +180,63 @@ fn restart_readers(path: &str, record: &HostRecord, change: &mut Change) {
 /// A service that is down, or runs another image than its record says, is started again even if no file changed.
 fn restart_broken(report: &HostReport, record: &HostRecord, change: &mut Change) {
     for (service, image) in &record.images {
-        let state = report.services.get(service);
-        let runs = state.is_some_and(|s| {
-            s.unit == "active"
-                && s.container.as_ref().is_some_and(|c| {
-                    c.state == "running" && (c.reference == *image || c.digests.contains(image))
-                })
-        });
-        if !runs {
+        if !runs(report, service, image) {
             change.restart.insert(unit_name(service));
         }
+    }
+}
+
+fn runs(report: &HostReport, service: &str, image: &String) -> bool {
+    report.services.get(service).is_some_and(|s| {
+        s.unit == "active"
+            && s.container
+                .as_ref()
+                .is_some_and(|c| c.state == "running" && (c.reference == *image || c.digests.contains(image)))
+    })
+}
+
+/// How many different hosts are remembered; the hosts of a group are alike but for a few.
+const REMEMBERED: usize = 16;
+
+/// What follows from a host's report for its change to one release. Hosts that say the same of themselves change alike,
+/// and it is worked out once.
+#[derive(Debug)]
+pub struct Alike<'a, T> {
+    wanted: &'a GroupRelease,
+    known: Vec<(Says<'a>, T)>,
+}
+
+/// All that a change depends on.
+#[derive(Debug, PartialEq)]
+struct Says<'a> {
+    record: Option<&'a HostRecord>,
+    switching: bool,
+    /// Which of the wanted services run as they are wanted.
+    runs: Vec<bool>,
+}
+
+impl<'a, T> Alike<'a, T> {
+    /// Of hosts that are to come to this release.
+    pub fn to(wanted: &'a GroupRelease) -> Self {
+        Self { wanted, known: Vec::new() }
+    }
+
+    /// What follows from this report: nothing else of it than [`change`] reads, and the record.
+    pub fn of(&mut self, report: &'a HostReport, work: impl FnOnce(&HostReport, &GroupRelease) -> T) -> &T {
+        let images = &self.wanted.record.images;
+        let runs = images.iter().map(|(service, image)| runs(report, service, image)).collect();
+        let says = Says { record: report.record.as_ref(), switching: report.switching, runs };
+        let place = match self.known.iter().position(|(known, _)| *known == says) {
+            Some(place) => place,
+            None => {
+                if self.known.len() == REMEMBERED {
+                    self.known.clear();
+                }
+                self.known.push((says, work(report, self.wanted)));
+                self.known.len() - 1
+            }
+        };
+        &self.known[place].1
     }
 }
 

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::change::{Fit, change};
+use super::change::{Alike, Fit, change};
 use super::plan::{Standing, Wanted, standing};
 use super::replace::is_current;
 use super::strategy::Way;
-use crate::inventory::Observed;
-use crate::release::{HostRecord, Release, short};
+use crate::inventory::{HostReport, Observed};
+use crate::release::{GroupRelease, HostRecord, Release, short};
 
 pub mod difference;
 
@@ -60,8 +60,10 @@ pub fn preview(
     let mut hosts = Vec::new();
     for (group, wanted) in wanted {
         let members: Vec<&Observed> = observed.iter().filter(|o| o.host.group == *group).collect();
+        let way = ways.get(group);
+        let mut alike = release.groups.get(group).map(Alike::to);
         let mut of_group: Vec<HostPreview> =
-            members.iter().map(|o| host(release, group, wanted, ways.get(group), o)).collect();
+            members.iter().map(|o| host(group, wanted, way, alike.as_mut(), o)).collect();
         let existing: BTreeSet<&str> = members.iter().map(|o| o.host.name.as_str()).collect();
         let missing = wanted.names(group, observed).into_iter();
         let missing = missing.filter(|name| !existing.contains(name.as_str()));
@@ -77,12 +79,15 @@ pub fn preview(
     hosts
 }
 
-fn host(
-    release: &Release,
+/// What differs, and what it takes.
+type Need = (Vec<String>, Fit);
+
+fn host<'a>(
     group: &str,
     wanted: &Wanted,
     way: Option<&Way>,
-    observed: &Observed,
+    alike: Option<&mut Alike<'a, Need>>,
+    observed: &'a Observed,
 ) -> HostPreview {
     let record = observed.report.as_ref().ok().and_then(|report| report.record.as_ref());
     let preview = |step, why| HostPreview {
@@ -92,34 +97,40 @@ fn host(
         step,
         why,
     };
-    let standing = standing(wanted, observed);
-    let mut why = match &standing {
+    let mut why = match standing(wanted, observed) {
         Standing::Converted if is_current(wanted, observed) => return preview(Step::None, Vec::new()),
-        Standing::Lost(reason) => return preview(Step::Blocked, vec![reason.clone()]),
+        Standing::Lost(reason) => return preview(Step::Blocked, vec![reason]),
         Standing::Out(reason) => vec![format!("it is out: {reason}")],
         Standing::Converted | Standing::Serving => Vec::new(),
     };
-    why.extend(record.map_or_else(
-        || vec!["it carries no release".to_owned()],
-        |record| differences(record, &wanted.record),
-    ));
+    let need = observed.report.as_ref().ok().zip(alike);
+    let Some((differences, fit)) = need.map(|(report, alike)| alike.of(report, needs)) else {
+        return preview(Step::Blocked, why);
+    };
+    why.extend_from_slice(differences);
     if let Some(Way::Replace(reason)) = way {
         why.extend(reason.clone());
         return preview(Step::Replace, why);
     }
-    let fit = observed.report.as_ref().ok().zip(release.groups.get(group));
-    match fit.map(|(report, wanted)| change(report, wanted)) {
-        Some(Fit::InPlace(change)) => {
+    match fit {
+        Fit::InPlace(change) => {
             let paths = change.write.len() + change.remove.len();
-            let restarts = change.restart.into_iter().chain(change.try_restart).collect();
+            let restarts = change.restart.iter().chain(&change.try_restart).cloned().collect();
             preview(Step::InPlace { restarts, paths }, why)
         }
-        Some(Fit::Replace(reasons)) => {
-            why.extend(reasons);
+        Fit::Replace(reasons) => {
+            why.extend_from_slice(reasons);
             preview(Step::Replace, why)
         }
-        None => preview(Step::Blocked, why),
     }
+}
+
+fn needs(report: &HostReport, wanted: &GroupRelease) -> Need {
+    let differences = match &report.record {
+        Some(record) => differences(record, &wanted.record),
+        None => vec!["it carries no release".to_owned()],
+    };
+    (differences, change(report, wanted))
 }
 
 /// What differs between what a host carries and what it is to carry.

@@ -1,6 +1,6 @@
 //! The rows of a status: what was observed, and what should exist but does not. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::scale::host_names;
 use crate::config::model::{Config, HttpHealth};
@@ -18,11 +18,12 @@ pub fn rows(
     observed: &[Observed],
 ) -> Vec<StatusRow> {
     let mut rows: Vec<StatusRow> = observed.iter().map(|o| row(config, release_numbers, http, o)).collect();
+    let known: BTreeSet<&str> = observed.iter().map(|o| o.host.name.as_str()).collect();
     let any = !rows.is_empty();
     for (group, count) in counts.iter().filter(|_| any) {
         let existing = observed.iter().filter(|o| o.host.group == *group).map(|o| o.host.name.as_str());
         for name in host_names(&config.name, group, *count, existing) {
-            if !observed.iter().any(|o| o.host.name == name) {
+            if !known.contains(name.as_str()) {
                 rows.push(missing(name, group));
             }
         }

@@ -75,10 +75,11 @@ fn number(prefix: &str, name: &str) -> Option<u32> {
 pub fn scale(fleet: &str, counts: &BTreeMap<String, u32>, hosts: &[Host]) -> Scale {
     let mut scale = Scale::default();
     let mut wanted = BTreeSet::new();
+    let known: BTreeMap<&str, &Host> = hosts.iter().map(|host| (host.name.as_str(), host)).collect();
     for (group, count) in counts {
         let existing = hosts.iter().filter(|host| host.group == *group).map(|host| host.name.as_str());
         for name in host_names(fleet, group, *count, existing) {
-            match hosts.iter().find(|host| host.name == name) {
+            match known.get(name.as_str()).copied() {
                 None => scale.create.push((name.clone(), group.clone())),
                 Some(host) if host.power == Power::Failed => scale.remake.push(host.clone()),
                 Some(host) if host.power == Power::Stopped => scale.start.push(host.clone()),

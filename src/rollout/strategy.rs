@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::change::{Fit, change};
+use super::change::{Alike, Fit, change};
 use super::error::RollError;
 use crate::config::model::{Config, MountSource, Strategy};
 use crate::inventory::Observed;
@@ -75,9 +75,10 @@ fn way(
 
 fn unfit(release: &Release, group: &str, observed: &[Observed]) -> Option<(String, Vec<String>)> {
     let wanted = release.groups.get(group)?;
+    let mut changes = Alike::to(wanted);
     observed.iter().filter(|o| o.host.group == group).find_map(|o| {
-        match change(o.report.as_ref().ok()?, wanted) {
-            Fit::Replace(reasons) => Some((o.host.name.clone(), reasons)),
+        match changes.of(o.report.as_ref().ok()?, change) {
+            Fit::Replace(reasons) => Some((o.host.name.clone(), reasons.clone())),
             Fit::InPlace(_) => None,
         }
     })

@@ -191,3 +191,22 @@ fn an_older_record_still_gives_up_its_services() {
     let change = in_place(&host(&old), &with(&json!([]), &json!([])));
     assert_eq!(change.disable, set(&["fleet-b.service"]));
 }
+
+#[test]
+fn hosts_that_are_alike_are_worked_out_once_and_others_are_not_taken_for_them() {
+    let wanted = release("new", "hi", &json!({}));
+    let old = host(&release("old", "hi", &json!({})));
+    let broken = HostReport { services: BTreeMap::new(), ..old.clone() };
+    let switching = HostReport { switching: true, ..old.clone() };
+    let blank = HostReport::default();
+    // More of them than are remembered.
+    let others: Vec<HostReport> =
+        (0..40).map(|n| host(&release("old", &n.to_string(), &json!({})))).collect();
+    let mut all = vec![&old, &broken, &switching, &blank];
+    all.extend(&others);
+    let mut changes = Alike::to(&wanted);
+    for report in all.iter().chain(&all) {
+        assert_eq!(*changes.of(report, change), change(report, &wanted));
+    }
+    assert!(changes.known.len() <= REMEMBERED);
+}
