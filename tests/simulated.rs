@@ -22,7 +22,8 @@ use std::time::Duration;
 use trial::{HOSTS, Outcome, Trial, Way};
 use world::{Fault, Mistake};
 
-/// How many pairs of crashes are tried, evenly spread over all that there are.
+/// How many pairs of crashes are tried, evenly spread over all that there are, unless `FLEET_SIMULATED_PAIRS` says
+/// otherwise.
 const PAIRS: u64 = 500;
 
 fn good() -> Trial {
@@ -72,21 +73,27 @@ fn crash_everywhere(trial: &Trial, code: u8) -> u64 {
     calm.boundaries
 }
 
-/// Pairs of crashes: the second strikes the run that goes on.
+/// Pairs of crashes: the second strikes the run that goes on. All of them where as many are asked for.
 fn crash_twice(trial: &Trial, code: u8) {
+    let wanted = std::env::var("FLEET_SIMULATED_PAIRS").map_or(PAIRS, |n| n.parse().unwrap());
     let all = trial.run().boundaries;
-    let pairs = all * all;
-    let step = (pairs / PAIRS).max(1);
-    for pair in (0..pairs).step_by(usize::try_from(step).unwrap()) {
-        let (first, second) = (pair / all, pair % all);
-        let fault = |odd: bool| if odd { Fault::CrashBefore } else { Fault::CrashAfter };
+    // Each of the two strikes before or after the effect.
+    let pairs = all * all * 4;
+    let step = (pairs / wanted).max(1);
+    let mut tried = 0;
+    // An even step would leave out some of the four.
+    for pair in (0..pairs).step_by(usize::try_from(step | 1).unwrap()) {
+        let (first, second) = (pair / 4 / all, pair / 4 % all);
+        let fault = |before: bool| if before { Fault::CrashBefore } else { Fault::CrashAfter };
         let faults = BTreeMap::from([
-            (first, fault((pair / step).is_multiple_of(2))),
-            (first + 1 + second, fault((pair / step / 2).is_multiple_of(2))),
+            (first, fault(pair.is_multiple_of(2))),
+            (first + 1 + second, fault((pair / 2).is_multiple_of(2))),
         ]);
         let what = format!("{faults:?}");
         assert_ends(&what, &Trial { faults, ..trial.clone() }.run(), code);
+        tried += 1;
     }
+    println!("{tried} of {pairs} pairs of crashes");
 }
 
 #[test]
@@ -117,6 +124,11 @@ fn a_good_release_survives_two_crashes() {
 #[test]
 fn a_bad_release_survives_two_crashes() {
     crash_twice(&broken_on_second(), 11);
+}
+
+#[test]
+fn new_hosts_survive_two_crashes() {
+    crash_twice(&replaced(), 0);
 }
 
 #[test]
