@@ -105,7 +105,7 @@ impl Mould<'_> {
             tty: Some(true),
             env: Some(vec![
                 format!("FLEET_SSH_AUTHORIZED_KEY={}", self.ssh_public_key.trim()),
-                format!("FLEET_REGISTRY_PORTS={}", ports.join(" ")),
+                format!("{}={}", registry::VARIABLE, ports.join(" ")),
             ]),
             labels: Some(self.names.host_labels(&launch.name, &launch.group, &launch.release)),
             // Anonymous: it goes away with the host.
