@@ -42,7 +42,7 @@ impl Engine<'_> {
     pub(super) async fn all_hosts(
         &self,
         roll: &Roll<'_>,
-        mut observed: Vec<Observed>,
+        observed: &mut Vec<Observed>,
         journal: &mut Journal,
         progress: &mut Progress,
         touched: &mut bool,
@@ -52,8 +52,8 @@ impl Engine<'_> {
         let policy = if roll.taken_back.is_some() { policy.in_one_wave() } else { policy };
         let mut course = Course::default();
         loop {
-            progress.note(roll.wanted, &observed);
-            let decision = plan(roll.wanted, &policy, &observed, &course.memory);
+            progress.note(roll.wanted, observed);
+            let decision = plan(roll.wanted, &policy, observed, &course.memory);
             let doubtful = match &decision {
                 Decision::Halt { .. } | Decision::Owed { .. } => true,
                 Decision::Convert { hosts } => hosts.iter().any(|host| progress.converted.contains(host)),
@@ -62,7 +62,7 @@ impl Engine<'_> {
             if doubtful && course.second_looks < SECOND_LOOKS && !self.interrupted() {
                 course.second_looks += 1;
                 tokio::time::sleep(SECOND_LOOK_INTERVAL).await;
-                observed = self.observe().await?;
+                *observed = self.observe().await?;
                 continue;
             }
             let hosts = match decision {
@@ -84,7 +84,7 @@ impl Engine<'_> {
                         return Ok(Some(end));
                     }
                     course.memory.soaked.insert(group, converted);
-                    observed = self.observe().await?;
+                    *observed = self.observe().await?;
                     continue;
                 }
                 Decision::Convert { hosts } => hosts,
@@ -95,19 +95,19 @@ impl Engine<'_> {
             if let Some(host) = hosts.iter().find(|host| progress.converted.contains(host)) {
                 return Ok(Some(ends::unsteady(host, progress)));
             }
-            if let Some(hold) = self.hold_batch(&hosts, &observed, roll).await? {
+            if let Some(hold) = self.hold_batch(&hosts, observed, roll).await? {
                 let stopped =
                     ends::interrupted(hosts.first().map_or("the next host", String::as_str), progress);
                 return Ok(Some(hold.end(&stopped, !progress.may_have_spread(), RESUME_OR_ABORT)));
             }
             *touched = true;
-            let batch = self.convert_batch(&hosts, &observed, roll, journal).await?;
+            let batch = self.convert_batch(&hosts, observed, roll, journal).await?;
             *touched = false;
-            let end = self.take_batch(batch, roll, (&policy, &observed), progress, &mut course).await?;
+            let end = self.take_batch(batch, roll, (&policy, observed), progress, &mut course).await?;
             if end.is_some() {
                 return Ok(end);
             }
-            observed = self.observe().await?;
+            *observed = self.observe().await?;
         }
     }
 

@@ -13,7 +13,7 @@ use crate::release::HostRecord;
 use crate::rollout::health::{Rule, Streak, Verdict};
 
 /// The first looks come quicker than the policy's interval, so that a service that starts at once is not kept out.
-pub(in crate::rollout) const FIRST_INTERVAL: Duration = Duration::from_millis(150);
+pub(in crate::rollout) const FIRST_INTERVAL: Duration = Duration::from_millis(60);
 
 /// What watching a host came to.
 #[derive(Debug, Clone, PartialEq)]
