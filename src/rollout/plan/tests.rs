@@ -292,3 +292,56 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_host_that_is_given_up_and_out_uses_up_the_allowance() {
+    use State::{Crashed, Lost, Old};
+    let policy = |out| Policy { max_skipped: Share::Hosts(1), ..serially(out) };
+    let memory = |host: usize| Memory {
+        given_up: BTreeMap::from([(format!("t-web-{}", host + 1), "its disk is full".to_owned())]),
+        ..Memory::default()
+    };
+    assert!(matches!(decide_by(&[Crashed, Old, Old], &policy(1), &memory(0)), Decision::Halt { .. }));
+    assert_eq!(decide_by(&[Crashed, Old, Old], &policy(2), &memory(0)), convert([1]));
+    assert!(matches!(decide_by(&[Lost, Crashed, Old, Old], &policy(2), &memory(1)), Decision::Halt { .. }));
+}
+
+#[test]
+fn hosts_are_given_up_within_the_budget() {
+    let may = |states: &[State], skip, given_up: &[usize]| {
+        let hosts: Vec<Observed> = states.iter().enumerate().map(|(n, s)| observed(n, *s)).collect();
+        let policy = Policy { max_skipped: Share::Hosts(skip), ..serially(1) };
+        let given_up = given_up.iter().map(|host| (format!("t-web-{}", host + 1), String::new()));
+        let memory = Memory { given_up: given_up.collect(), ..Memory::default() };
+        may_give_up(&wanted(3), &policy, &hosts, &memory, "t-web-3")
+    };
+    assert!(!may(&[State::Old; 3], 0, &[]));
+    assert!(may(&[State::Old; 3], 1, &[]));
+    assert!(!may(&[State::Old; 3], 1, &[0]));
+    assert!(may(&[State::Old; 3], 2, &[0]));
+    assert!(!may(&[State::Lost, State::Old, State::Old], 1, &[]));
+    assert!(may(&[State::Lost, State::Old, State::Old], 2, &[]));
+    // Nobody knows the group of a host that is not there.
+    assert!(!may(&[State::Old; 2], 3, &[]));
+}
+
+#[test]
+fn a_group_is_judged_by_its_own_hosts() {
+    let mut hosts = vec![observed(0, State::New), observed(1, State::Old)];
+    hosts[1].host.group = "redis".into();
+    let decision = plan(&wanted(1), &serially(1), &hosts, &Memory::default());
+    assert_eq!(decision, Decision::Done, "the other group is not rolled");
+    let decision = plan(&wanted(2), &serially(1), &hosts, &Memory::default());
+    assert!(matches!(&decision, Decision::Halt { out } if out.contains_key("t-web-2")), "{decision:?}");
+}
+
+#[test]
+fn the_way_back_knows_no_waves_and_hosts_without_a_balancer_serve() {
+    let waves = Policy { waves: vec![Share::Hosts(1)], ..serially(3) };
+    assert_eq!(decide_by(&[State::Old; 3], &waves.in_one_wave(), &Memory::default()), convert([0, 1, 2]));
+    let mut wanted = wanted(1);
+    wanted.get_mut("web").unwrap().balanced = false;
+    let alone = [Observed { member: None, ..observed(0, State::New) }];
+    let decision = plan(&wanted, &serially(1), &alone, &Memory::default());
+    assert_eq!(decision, Decision::Done, "nobody else is asked whether it serves");
+}
