@@ -16,6 +16,9 @@ const BOOT: Duration = Duration::from_secs(2);
 /// How long a crossing of a boundary takes when nothing strikes.
 const LATENCY: Duration = Duration::from_millis(5);
 
+/// What a run saw of a host may decide what it does with it that much later.
+const LOOK_LASTS: Duration = Duration::from_secs(90);
+
 /// What strikes at a boundary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -289,7 +292,8 @@ impl State {
             }
         }
         for number in 0..self.machines.len() {
-            if self.serves(number) && self.machines[number].sick_until.is_none_or(|until| until <= now) {
+            let is_well = |until: Instant| until + LOOK_LASTS <= now;
+            if self.serves(number) && self.machines[number].sick_until.is_none_or(is_well) {
                 self.machines[number].excused = false;
             }
         }

@@ -24,6 +24,8 @@ pub(in crate::rollout) struct Progress {
     pub(in crate::rollout) unknown: BTreeSet<String>,
     /// Hosts that a look of this run has reached. Nobody else changes them meanwhile.
     known: BTreeSet<String>,
+    /// Whether a group whose hosts are made anew had too few when this run began: an earlier one may have removed them.
+    pub(in crate::rollout) short: bool,
     /// Hosts that were left behind as the policy allows, with the reason.
     pub(in crate::rollout) owed: BTreeMap<String, String>,
 }
@@ -84,7 +86,7 @@ impl Progress {
         match untouched {
             _ if !self.is_untouched() => Verdict::Mixed,
             // That all hosts run the former release is more than this run knows.
-            Verdict::RolledBack if !self.unknown.is_empty() => Verdict::Mixed,
+            Verdict::RolledBack if self.short || !self.unknown.is_empty() => Verdict::Mixed,
             untouched => untouched,
         }
     }
@@ -96,7 +98,7 @@ impl Progress {
 
     /// Whether a host other than the one at hand may have the release.
     pub(in crate::rollout) fn may_have_spread(&self) -> bool {
-        !self.is_untouched() || !self.unknown.is_empty()
+        !self.is_untouched() || self.short || !self.unknown.is_empty()
     }
 
     fn others(&self) -> String {
@@ -111,6 +113,10 @@ impl Progress {
                 list(&self.on_new),
                 list(&self.retired)
             ),
+        };
+        let touched = match self.short {
+            true => format!("{touched}; an earlier run left too few hosts"),
+            false => touched,
         };
         match self.unknown.is_empty() {
             true => touched,
@@ -292,6 +298,15 @@ mod tests {
         assert_eq!(end.verdict, Verdict::Mixed);
         assert!(end.summary.ends_with("t-3 could not be asked"), "{}", end.summary);
         assert!(unknown.may_have_spread() && unknown.is_untouched());
+    }
+
+    #[test]
+    fn a_group_that_an_earlier_run_left_short_is_not_as_before() {
+        let short = Progress { short: true, ..Progress::default() };
+        let end = unfit("t-4", &short, true);
+        assert_eq!(end.verdict, Verdict::Mixed);
+        assert!(end.summary.ends_with("an earlier run left too few hosts"), "{}", end.summary);
+        assert!(short.may_have_spread(), "so there is a way back");
     }
 
     #[test]

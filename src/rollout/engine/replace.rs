@@ -117,7 +117,7 @@ impl Engine<'_> {
         let under_way = UnderWay::default();
         let mut course = Course { group, wanted, bounds, under_way, stop: None, said: BTreeMap::new() };
         let mut running = Running::default();
-        let mut prepared = false;
+        let (mut prepared, mut looked) = (false, false);
         let mut unchanged_since = Instant::now();
         let mut second_looks = 0;
         loop {
@@ -137,7 +137,11 @@ impl Engine<'_> {
                 running.tasks.extend(self.take(&mut course, ended, roll, progress).await);
             }
             let hosts = match running.beside(self.observe_group(group)).await {
-                Ok(hosts) => course.notice(hosts, progress),
+                Ok(hosts) => {
+                    progress.short |= !looked && hosts.len() < wanted.count as usize;
+                    looked = true;
+                    course.notice(hosts, progress)
+                }
                 Err(error) => {
                     course.fail(error);
                     Vec::new()
