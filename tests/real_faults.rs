@@ -165,7 +165,7 @@ fn killed_at_random_moments(fleet: &Fleet, release: &mut Release) {
         let done = run.wait(DEADLINE);
         if done.signal.is_none() {
             whole = done.expect(0).took;
-            left.insert(0, moment);
+            left.insert(0, moment * 0.9);
             continue;
         }
         let rest = finishes(fleet, tag);
@@ -331,10 +331,10 @@ fn the_registry_is_gone(fleet: &Fleet, release: &mut Release) {
     let mut run = roll(fleet, tag);
     run.event(DEADLINE, enters(fleet, 1, "switch"));
     let stopped = support::registry::stop();
-    let done = run.wait(DEADLINE).expect(12);
+    let done = run.wait(DEADLINE).expect(14);
     let (host, phase, reason) = failure(&done);
     println!(
-        "the registry went away: exit 12 after {}: {reason} | {}",
+        "the registry went away: exit 14 after {}: {reason} | {}",
         seconds(done.took),
         finished(&done)["summary"]
     );

@@ -85,6 +85,8 @@ impl Running<'_> {
         let mut work = std::pin::pin!(work);
         loop {
             tokio::select! {
+                // In a fixed order, so that a run over a simulated fleet is the same each time.
+                biased;
                 done = &mut work => return done,
                 Some(ended) = self.tasks.next(), if !self.tasks.is_empty() => self.ended.push_back(ended),
             }
