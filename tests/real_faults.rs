@@ -71,7 +71,7 @@ type Part = fn(&Fleet, &mut Release);
 fn give_up_soon_on_pulls(fleet: &Fleet) {
     let path = fleet.folder().join("fleet.yaml");
     let text = std::fs::read_to_string(&path).unwrap();
-    let (roll, soon) = ("roll: {drain: 5s}", "roll: {drain: 5s, pull_deadline: 10s}");
+    let (roll, soon) = ("roll: {drain: 5s}", "roll: {drain: 5s, pull_deadline: 30s}");
     assert!(text.contains(roll), "{text}");
     std::fs::write(path, text.replace(roll, soon)).unwrap();
 }
